@@ -1,0 +1,165 @@
+"""How sure we are: standard errors and bootstrap intervals over independent replicas.
+
+Replicas are independent, frames of one replica and particles of one frame are not: every error bar of vitrify is taken
+over replicas. A replica that failed, or a quench that did not converge, is NaN in the arrays given here; it is left
+out and the count that remains is reported beside the number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from vitrify.md.randomness import Purpose, stream
+
+RESAMPLES = 2000
+"""Default number of bootstrap resamples: the ends of a 95 % interval then scatter by some 5 % of its width."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean over replicas, its standard error, and how many replicas stand behind it.
+
+    Attributes:
+        mean: mean over the replicas that are not NaN; NaN where there is none.
+        error: standard error of that mean; NaN where fewer than two replicas are left.
+        replicas: how many replicas were used.
+    """
+
+    mean: np.ndarray
+    error: np.ndarray
+    replicas: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+        level: nominal coverage, 0.95 for 95 %.
+        undefined: resamples in which the statistic had no value; they are left out of the percentiles.
+    """
+
+    low: float
+    high: float
+    level: float
+    undefined: int = 0
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def mean_and_error(values: np.ndarray) -> Estimate:
+    """Mean and standard error over replicas, the first axis of ``values`` (R, ...); NaN entries are left out.
+
+    >>> estimate = mean_and_error(np.array([1.0, 3.0, np.nan]))
+    >>> float(estimate.mean), float(estimate.error), int(estimate.replicas)
+    (2.0, 1.0, 2)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    mean = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return Estimate(mean=mean, error=standard_error(values), replicas=count)
+
+
+def standard_error(values: np.ndarray) -> np.ndarray:
+    """Standard error of the mean over replicas, the first axis of ``values`` (R, ...); NaN entries are left out.
+
+    Returns:
+        ``s / sqrt(n)`` with the unbiased s, shape ``values.shape[1:]``; NaN where fewer than two replicas are left.
+
+    >>> float(standard_error(np.array([1.0, 3.0])))
+    1.0
+    """
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    filled = np.where(known, values, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(count, 1)
+    squares = (np.where(known, values - mean, 0.0) ** 2).sum(axis=0)
+    enough = count > 1
+    variance = np.divide(squares, count - 1, out=np.full(np.shape(squares), np.nan), where=enough)
+    return np.sqrt(variance / np.maximum(count, 1))
+
+
+def combined_sigmas(
+    first: np.ndarray | float,
+    first_error: np.ndarray | float,
+    second: np.ndarray | float,
+    second_error: np.ndarray | float,
+) -> np.ndarray:
+    """How many combined standard errors lie between two independent estimates, ``|a - b| / sqrt(ea^2 + eb^2)``.
+
+    >>> float(combined_sigmas(1.0, 0.3, 0.0, 0.4))
+    2.0
+    """
+    return np.abs(np.subtract(first, second)) / np.hypot(first_error, second_error)
+
+
+def bootstrap_interval(
+    statistic: Callable[[np.ndarray], float],
+    replicas: int,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> Interval:
+    """Percentile bootstrap: draw replicas with replacement, take the statistic again, read off the percentiles.
+
+    Args:
+        statistic: takes the drawn replica numbers, (replicas,) int, and returns the statistic of that draw; NaN where it
+            has none.
+        replicas: how many independent replicas there are, at least two.
+        seed: what the draws derive from.
+        resamples: number of draws.
+        level: nominal coverage.
+
+    Raises:
+        ValueError: for fewer than two replicas, from which no scatter can be known, or a statistic that has no value
+            in half of the draws or more.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+
+    >>> heights = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> interval = bootstrap_interval(lambda rows: float(heights[rows].mean()), 4, seed=1)
+    >>> 2.5 in interval, interval.low > 1.0, interval.high < 4.0
+    (True, True, True)
+    """
+    if replicas < 2:
+        raise ValueError(f"bootstrap: got {replicas} replica(s), expected at least 2: one replica shows no scatter")
+    if not 0 < level < 1:
+        raise ValueError(f"level: got {level}, expected a coverage between 0 and 1, such as 0.95")
+    if resamples < 1:
+        raise ValueError(f"resamples: got {resamples}, expected at least 1")
+    draws = stream(seed, Purpose.BOOTSTRAP).integers(replicas, size=(resamples, replicas))
+    values = np.array([statistic(rows) for rows in draws], dtype=np.float64)
+    known = values[np.isfinite(values)]
+    if 2 * len(known) <= resamples:
+        raise ValueError(f"bootstrap: the statistic has a value in {len(known)} of {resamples} resamples only")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(low=float(low), high=float(high), level=level, undefined=resamples - len(known))
+
+
+def wilson_interval(successes: int, trials: int, level: float = 0.95) -> Interval:
+    """Interval of a proportion, such as an accuracy: Wilson's score interval, sound near 0 and 1 and for few trials.
+
+    Source: E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
+
+    >>> interval = wilson_interval(10, 10)
+    >>> round(interval.low, 3), interval.high
+    (0.722, 1.0)
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise ValueError(f"proportion: got {successes} of {trials}, expected 0 <= successes <= trials and a trial")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    p = successes / trials
+    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    return Interval(low=max(0.0, centre - half), high=min(1.0, centre + half), level=level)
