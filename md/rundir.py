@@ -1,0 +1,385 @@
+"""A run directory: what was asked, what made it, a table of every frame, stored configurations, a checkpoint.
+
+``spec.toml``, ``provenance.json``, ``table.csv`` (a row per replica and frame), ``replica-NNNN.gsd`` and
+``replica-NNNN.inherent.gsd`` (HOOMD schema, OVITO opens them), ``checkpoint`` while the run goes on, ``DONE`` last.
+
+A process may be killed at any moment. Small files are replaced whole. Table and trajectories only grow: a
+configuration is written before its row, and a row before the checkpoint that knows of it, so what a killed process
+leaves behind the last checkpoint is cut off on resume, and until then a torn row or a torn frame is passed over.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from vitrify.md.checkpoint import PARTIAL, load_checkpoint, save_checkpoint, sync_directory, write_atomically
+from vitrify.md.ensemble import Ensemble
+from vitrify.md.provenance import provenance, to_toml
+from vitrify.md.trajectory import (
+    Configuration,
+    append_frames,
+    cut_trajectory,
+    frame_places,
+    read_frame,
+    replica_of,
+    trajectory_name,
+)
+
+SPEC, PROVENANCE, TABLE, CHECKPOINT, DONE = "spec.toml", "provenance.json", "table.csv", "checkpoint", "DONE"
+
+COLUMNS = (
+    "replica", "frame", "step", "kt_set", "kt", "potential_energy", "inherent_energy", "max_force", "converged",
+)  # fmt: skip
+"""Columns every table has; a protocol may add its own. Energies per particle, truncated and not shifted."""
+
+_INTEGERS = ("replica", "frame", "step")
+
+
+class RunDirectory:
+    """Reads a run directory, finished or under way.
+
+    Attributes:
+        path: the directory.
+        name: its name, for legends and tables.
+        spec: what was asked: "protocol" ("cool", "anneal" or "deposit") and every field of its spec.
+        provenance: what made it: version, commit, launches (engine, device, host, wall time), failures.
+    """
+
+    def __init__(self, path: Path, spec: dict, provenance: dict):
+        self.path, self.name, self.spec, self.provenance = path, path.resolve().name, spec, provenance
+        self._frames: dict[Path, dict[int, int]] = {}
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDirectory:
+        """Open a run directory.
+
+        Raises:
+            FileNotFoundError: when the directory or a file every run has is missing.
+            ValueError: when one of them is damaged.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such run directory", str(path))
+        try:
+            spec = tomllib.loads(_read(path / SPEC))
+            facts = json.loads(_read(path / PROVENANCE))
+        except ValueError as error:
+            raise ValueError(f"{path}: damaged run directory ({error})") from error
+        if "protocol" not in spec or not isinstance(facts, dict):
+            raise ValueError(f"{path / SPEC}: damaged, it names no protocol")
+        return cls(path, spec, facts)
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.path / DONE).exists()
+
+    @cached_property
+    def table(self) -> dict[str, np.ndarray]:
+        """The columns of table.csv by name, sorted by replica and frame.
+
+        replica, frame and step are int64, converged is bool, the others float64, NaN where not computed.
+
+        Raises:
+            FileNotFoundError: when there is no table.
+            ValueError: when it is damaged. A torn last row of a run under way is passed over.
+        """
+        path = self.path / TABLE
+        text = _read(path)
+        header, *rows = text[: text.rfind("\n") + 1].splitlines() or [""]
+        names = header.split(",")
+        if missing := [name for name in COLUMNS if name not in names]:
+            raise ValueError(f"{path}: damaged, no column {', '.join(missing)}")
+        if self.finished and not text.endswith("\n"):
+            raise ValueError(f"{path}: damaged, it ends in the middle of a row")
+        try:
+            values = np.loadtxt(rows, delimiter=",", ndmin=2) if rows else np.empty((0, len(names)))
+        except ValueError as error:
+            raise ValueError(f"{path}: damaged ({error})") from error
+        if values.shape[1] != len(names):
+            raise ValueError(f"{path}: damaged, rows of {values.shape[1]} numbers under {len(names)} names")
+        columns = dict(zip(names, values.T, strict=True))
+        order = np.lexsort((columns["frame"], columns["replica"]))
+        columns = {name: column[order] for name, column in columns.items()}
+        whole = {name: columns[name].astype(np.int64) for name in _INTEGERS}
+        return columns | whole | {"converged": columns["converged"] == 1}
+
+    @property
+    def replicas(self) -> list[int]:
+        """Numbers of the replicas that reached at least one frame."""
+        return np.unique(self.table["replica"]).tolist()
+
+    def stored_frames(self, replica: int, inherent: bool = False) -> list[int]:
+        """Numbers of the frames whose configuration is stored and whose row the table has."""
+        path = self.path / trajectory_name(replica, inherent)
+        if not path.exists():
+            return []
+        mine = self.table["replica"] == replica
+        return sorted(set(self._index(path)) & set(self.table["frame"][mine].tolist()))
+
+    def configuration(self, replica: int, frame: int, inherent: bool = False) -> Configuration:
+        """A stored configuration, instantaneous or at its inherent structure.
+
+        Raises:
+            ValueError: when it was not stored, or its file is damaged.
+        """
+        if frame not in self.stored_frames(replica, inherent):
+            kind = "inherent structure" if inherent else "configuration"
+            raise ValueError(
+                f"{self.path}: no {kind} of replica {replica} at frame {frame}; stored frames: "
+                f"{self.stored_frames(replica, inherent) or 'none'}"
+            )
+        path = self.path / trajectory_name(replica, inherent)
+        return read_frame(path, self._index(path)[frame])
+
+    def _index(self, path: Path) -> dict[int, int]:
+        """Where in a trajectory each frame number stands."""
+        if path not in self._frames:
+            self._frames[path] = frame_places(path)
+        return self._frames[path]
+
+
+class RunWriter:
+    """Writes a run directory, one process at a time. Use :meth:`create` or :meth:`resume`.
+
+    Attributes:
+        path: the directory.
+    """
+
+    def __init__(self, path: Path, launch: Mapping, columns: Sequence[str]):
+        self.path, self._columns = path, tuple(columns)
+        self._lock = _lock(path)
+        self._touched: set[Path] = set()
+        self._started = time.monotonic()
+        facts = provenance()
+        self._facts = {name: facts[name] for name in ("version", "git_commit", "python", "packages")}
+        self._launch = {"started": facts["started"], "host": facts["host"], **launch}
+        self._launches: list[dict] = []
+        self._failures: list[dict] = []
+
+    @classmethod
+    def create(
+        cls, path: str | Path, spec: Mapping, launch: Mapping, *, columns: Sequence[str] = COLUMNS, force: bool = False
+    ) -> RunWriter:
+        """Begin a run directory.
+
+        Args:
+            path: the directory; made when it is not there.
+            spec: what was asked: "protocol" and every field, flat or in one level of tables.
+            launch: engine, device, engine settings and seeds of this launch.
+            columns: columns of the table.
+            force: replace the run that is there.
+
+        Raises:
+            FileExistsError: when something is there and ``force`` is not given, or it is no run directory.
+        """
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        writer = cls(path, launch, columns)
+        with writer._released_on_error():
+            _clear(path, force)
+            write_atomically(path / SPEC, to_toml(spec))
+            write_atomically(path / TABLE, ",".join(columns) + "\n")
+            writer._write_provenance()
+        return writer
+
+    @classmethod
+    def resume(
+        cls, path: str | Path, launch: Mapping, *, columns: Sequence[str] = COLUMNS
+    ) -> tuple[RunWriter, Ensemble, dict[str, np.ndarray]]:
+        """Go on from the checkpoint: the writer, the ensemble and the extra arrays of :meth:`checkpoint`.
+
+        Whatever was written after the checkpoint is cut off.
+
+        Raises:
+            FileNotFoundError: when there is no checkpoint.
+            ValueError: when something in the directory is damaged.
+        """
+        path = Path(path)
+        RunDirectory.open(path)
+        writer = cls(path, launch, columns)
+        with writer._released_on_error():
+            return writer, *writer._restore()
+
+    def append_configuration(
+        self,
+        ensemble: Ensemble,
+        row: int,
+        frame: int,
+        kt_set: float,
+        *,
+        inherent: bool = False,
+        velocities: bool = False,
+    ) -> None:
+        """Store the configuration of one replica (before its row is appended).
+
+        Args:
+            ensemble: where it stands.
+            row: which of the ensemble's rows.
+            frame: its frame number.
+            kt_set: set temperature [eps_AA].
+            inherent: whether it goes into the trajectory of inherent structures.
+            velocities: whether to store velocities too (single precision).
+        """
+        filled = ensemble.filled[row]
+        configuration = Configuration(
+            positions=ensemble.positions[row, filled],
+            species=ensemble.species[row, filled],
+            box=ensemble.box[row],
+            periodic=ensemble.periodic,
+            step=int(ensemble.step[row]),
+            kt_set=kt_set,
+            velocities=ensemble.velocities[row, filled] if velocities else None,
+        )
+        path = self.path / trajectory_name(int(ensemble.replica[row]), inherent)
+        append_frames(path, [(frame, configuration)])
+        self._touched.add(path)
+
+    def append_rows(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Append rows to the table, given as columns of equal length; a column left out is NaN."""
+        count = len(next(iter(columns.values())))
+        missing = np.full(count, np.nan)
+        texts = [_texts(columns.get(name, missing)) for name in self._columns]
+        with open(self.path / TABLE, "ab") as file:
+            file.write("".join(",".join(row) + "\n" for row in zip(*texts, strict=True)).encode())
+        self._touched.add(self.path / TABLE)
+
+    def record_failures(self, failures: Iterable[Mapping]) -> None:
+        """Note replicas that stopped: {replica, step, reason} each. They enter the provenance."""
+        self._failures += [dict(failure) for failure in failures]
+        self._write_provenance()
+
+    def checkpoint(self, ensemble: Ensemble, extra: Mapping[str, np.ndarray]) -> None:
+        """Make all that was written so far permanent, with the state to go on from."""
+        self._sync()
+        history = json.dumps({"launches": [*self._launches, self._this_launch()], "failures": self._failures})
+        length = (self.path / TABLE).stat().st_size
+        extra = {**extra, "table_bytes": np.array(length), "history": np.array(history)}
+        save_checkpoint(self.path / CHECKPOINT, ensemble, extra)
+
+    def finish(self) -> RunDirectory:
+        """Write DONE, remove the checkpoint, and hand back the finished run."""
+        self._sync()
+        self._write_provenance()
+        write_atomically(self.path / DONE, "")
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
+        self.close()
+        return RunDirectory.open(self.path)
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _released_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def _restore(self) -> tuple[Ensemble, dict[str, np.ndarray]]:
+        """Bring the directory back to its checkpoint, and read it."""
+        ensemble, extra = load_checkpoint(self.path / CHECKPOINT)
+        try:
+            length = int(extra.pop("table_bytes"))
+            history = json.loads(str(extra.pop("history")))
+        except KeyError as error:
+            raise ValueError(f"{self.path / CHECKPOINT}: damaged checkpoint (no {error})") from error
+        self._launches, self._failures = history["launches"], history["failures"]
+        table = self.path / TABLE
+        if not table.exists() or table.stat().st_size < length:
+            raise ValueError(f"{table}: damaged, shorter than the checkpoint knows it ({length} bytes)")
+        os.truncate(table, length)
+        for partial in self.path.glob("*" + PARTIAL):
+            partial.unlink()
+        rows = RunDirectory.open(self.path).table
+        for trajectory in self.path.glob("replica-*.gsd"):
+            mine = rows["replica"] == replica_of(trajectory)
+            cut_trajectory(trajectory, set(rows["frame"][mine].tolist()))
+        self._write_provenance()
+        return ensemble, extra
+
+    def _sync(self) -> None:
+        """Bring every file appended to since the last call to the disk."""
+        for path in self._touched:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        self._touched.clear()
+        sync_directory(self.path)
+
+    def _this_launch(self) -> dict:
+        return {**self._launch, "wall_time_s": round(time.monotonic() - self._started, 3)}
+
+    def _write_provenance(self) -> None:
+        launches = [*self._launches, self._this_launch()]
+        total = round(sum(launch["wall_time_s"] for launch in launches), 3)
+        facts = {**self._facts, "wall_time_s": total, "failures": self._failures, "launches": launches}
+        write_atomically(self.path / PROVENANCE, json.dumps(facts, indent=2) + "\n")
+
+
+def _read(path: Path) -> str:
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "not a run directory: no such file", str(path))
+    return path.read_text(encoding="utf-8")
+
+
+def _texts(column: np.ndarray) -> list[str]:
+    column = np.asarray(column)
+    if column.dtype == bool:
+        column = column.astype(np.int64)
+    return [repr(value) for value in column.tolist()]
+
+
+def _clear(path: Path, force: bool) -> None:
+    """Make ``path`` an empty directory, or say why not. Only files that a run writes are ever deleted."""
+    files = list(path.iterdir())
+    ours = [
+        file
+        for file in files
+        if file.suffix in (".gsd", PARTIAL) or file.name in (SPEC, PROVENANCE, TABLE, CHECKPOINT, DONE)
+    ]
+    if len(ours) < len(files):
+        raise FileExistsError(errno.EEXIST, "holds files that no run wrote; give a new directory", str(path))
+    if files and not force:
+        raise FileExistsError(
+            errno.EEXIST, "is there already; --resume goes on with it, --force replaces it", str(path)
+        )
+    for file in sorted(ours, key=lambda file: file.name != DONE):
+        file.unlink()
+
+
+def _lock(path: Path) -> int | None:
+    """Keep a second process out; the lock ends with this process, however it ends."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise BlockingIOError(errno.EAGAIN, "another process is writing this run", str(path)) from error
+    except OSError:  # a file system without locks
+        os.close(descriptor)
+        return None
+    return descriptor
