@@ -94,7 +94,7 @@ def voronoi_neighbours(positions: np.ndarray, box: np.ndarray, periodic: tuple[b
 def _in_freud_box(
     positions: np.ndarray, box: np.ndarray, periodic: tuple[bool, bool], gap: float
 ) -> tuple[freud.box.Box, np.ndarray]:
-    """freud's box, centred on the origin, and the points in it; an open axis is its own extent and a gap long."""
+    """Box of freud, centred on the origin, and the points in it; an open axis is its own extent and a gap long."""
     middle = (positions.min(axis=0) + positions.max(axis=0)) / 2
     extent = np.ptp(positions, axis=0)
     edges = np.where(periodic, box, extent + gap)

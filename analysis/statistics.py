@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -114,8 +115,8 @@ def bootstrap_interval(
     """Percentile bootstrap: draw replicas with replacement, take the statistic again, read off the percentiles.
 
     Args:
-        statistic: takes the drawn replica numbers, (replicas,) int, and returns the statistic of that draw; NaN where it
-            has none.
+        statistic: takes the drawn replica numbers, (replicas,) int, and returns the statistic of that draw; NaN where
+            it has none.
         replicas: how many independent replicas there are, at least two.
         seed: what the draws derive from.
         resamples: number of draws.
@@ -161,5 +162,5 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> Interva
     z = NormalDist().inv_cdf((1 + level) / 2)
     p = successes / trials
     centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    half = z / (1 + z**2 / trials) * sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
     return Interval(low=max(0.0, centre - half), high=min(1.0, centre + half), level=level)

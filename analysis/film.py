@@ -1,0 +1,301 @@
+"""What a film is: profiles against height, its surface, its bulk, the energy of that bulk, pieces to learn from.
+
+Two-dimensional films roughen, and a groove can be 20 sigma deep: nothing here takes the mean height for the surface.
+The bulk is found from the local surface, column by column, and profiles count only the area that lies in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from vitrify.md.model import SUBSTRATE, A, B
+from vitrify.md.surface import attached
+
+COLUMN = 1.5
+"""Width of the columns the surface is read from [sigma_AA]: the reach of a bond, so that no column of a film is empty
+for want of particles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """One film at one moment, without the vapour.
+
+    Attributes:
+        positions: (N, 2) of the A and B that are attached to the substrate [sigma_AA].
+        species: (N,) int8.
+        slots: (N,) where each of them stands in the configuration the film was taken from.
+        floor: height of the highest substrate particle [sigma_AA].
+        box_length: Lx [sigma_AA].
+    """
+
+    positions: np.ndarray
+    species: np.ndarray
+    slots: np.ndarray
+    floor: float
+    box_length: float
+
+    @classmethod
+    def of(cls, positions: np.ndarray, species: np.ndarray, box_length: float) -> Film:
+        """The film of a configuration with its substrate.
+
+        Raises:
+            ValueError: without a substrate, or without a film on it.
+        """
+        substrate = species == SUBSTRATE
+        if not substrate.any():
+            raise ValueError("film: got no substrate particle, expected a film on its substrate")
+        slots = np.flatnonzero(attached(positions, species, box_length) & ~substrate)
+        if not len(slots):
+            raise ValueError("film: got a bare substrate, expected at least one A or B on it")
+        return cls(
+            positions=np.asarray(positions, dtype=np.float64)[slots],
+            species=np.asarray(species)[slots],
+            slots=slots,
+            floor=float(positions[substrate, 1].max()),
+            box_length=float(box_length),
+        )
+
+    @property
+    def columns(self) -> int:
+        """Number of columns the surface is read from."""
+        return max(1, round(self.box_length / COLUMN))
+
+    def column_of(self, x: np.ndarray) -> np.ndarray:
+        """Column of each position along x."""
+        return np.floor(x / self.box_length * self.columns).astype(np.int64) % self.columns
+
+    def surface(self) -> np.ndarray:
+        """Local surface: height of the highest film particle of each column, the floor where there is none, (columns,).
+
+        >>> film = Film.of(np.array([[0.1, 0.0], [0.1, 1.0], [0.1, 2.0]]), np.array([SUBSTRATE, A, B]), 3.0)
+        >>> film.surface().tolist()
+        [2.0, 0.0]
+        """
+        heights = np.full(self.columns, self.floor)
+        np.maximum.at(heights, self.column_of(self.positions[:, 0]), self.positions[:, 1])
+        return heights
+
+    def thickness(self) -> float:
+        """Mean of the local surface above the substrate [sigma_AA]."""
+        return float(self.surface().mean() - self.floor)
+
+    def roughness(self) -> float:
+        """Root mean square of the local surface about its mean [sigma_AA]."""
+        return float(self.surface().std())
+
+    def ceiling(self, depth: float) -> np.ndarray:
+        """Height up to which each column lies at least ``depth`` below the surface, sideways too, (columns,).
+
+        It is the local surface, lowered by the depth and eroded over that width, so that the wall of a groove counts
+        as surface.
+        """
+        heights = self.surface()
+        reach = int(np.ceil(depth / self.box_length * self.columns))
+        near = [np.roll(heights, shift) for shift in range(-reach, reach + 1)]
+        return np.min(near, axis=0) - depth
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeightProfile:
+    """Density, composition and temperature of a film against height, each bin over the part of it that is interior.
+
+    Attributes:
+        edges: (K + 1,) heights of the bins [sigma_AA].
+        area: (K,) interior area of each bin [sigma_AA^2].
+        particles: (K,) particles in it.
+        density: (K,) number density; NaN without area.
+        fraction_a: (K,) fraction of A; NaN without particles.
+        kt: (K,) kinetic temperature; NaN without particles or velocities.
+    """
+
+    edges: np.ndarray
+    area: np.ndarray
+    particles: np.ndarray
+    density: np.ndarray
+    fraction_a: np.ndarray
+    kt: np.ndarray
+
+    @property
+    def heights(self) -> np.ndarray:
+        """(K,) middles of the bins [sigma_AA]."""
+        return (self.edges[1:] + self.edges[:-1]) / 2
+
+
+def height_profile(
+    film: Film, *, velocities: np.ndarray | None = None, width: float = 1.0, depth: float = 0.0
+) -> HeightProfile:
+    """Profile of a film from its floor to its top.
+
+    Args:
+        film: the film.
+        velocities: (M, 2) of the configuration the film was taken from, for the temperature [sigma_AA / tau].
+        width: height of a bin [sigma_AA].
+        depth: only what lies this far below the local surface is counted [sigma_AA]; 0 counts all up to the surface.
+    """
+    ceiling = film.ceiling(depth)
+    bins = max(1, int(np.ceil((film.surface().max() - film.floor) / width)))
+    edges = film.floor + width * np.arange(bins + 1)
+    reached = np.clip(ceiling[:, None] - edges[None, :-1], 0.0, width)
+    area = reached.sum(axis=0) * film.box_length / film.columns
+    y = film.positions[:, 1]
+    counted = (y >= film.floor) & (y <= ceiling[film.column_of(film.positions[:, 0])])
+    place = np.clip(((y[counted] - film.floor) / width).astype(np.int64), 0, bins - 1)
+    particles = np.bincount(place, minlength=bins)
+    count_a = np.bincount(place[film.species[counted] == A], minlength=bins)
+    if velocities is None:
+        kt = np.full(bins, np.nan)
+    else:
+        energy = (velocities[film.slots[counted]] ** 2).sum(axis=1) / 2
+        kt = _ratio(np.bincount(place, weights=energy, minlength=bins), particles)
+    return HeightProfile(
+        edges=edges,
+        area=area,
+        particles=particles,
+        density=_ratio(particles, area),
+        fraction_a=_ratio(count_a, particles),
+        kt=kt,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bulk:
+    """The bulk of a film: a slab of heights, and in it what lies deep enough below the local surface.
+
+    Attributes:
+        low: lower face [sigma_AA].
+        high: upper face [sigma_AA].
+        depth: least distance to the local surface [sigma_AA].
+    """
+
+    low: float
+    high: float
+    depth: float
+
+    def members(self, film: Film) -> np.ndarray:
+        """Which of the film's particles are bulk, (N,) bool."""
+        y = film.positions[:, 1]
+        interior = y <= film.ceiling(self.depth)[film.column_of(film.positions[:, 0])]
+        return (y >= self.low) & (y <= self.high) & interior
+
+    def area(self, film: Film) -> float:
+        """Area of the bulk [sigma_AA^2]."""
+        reached = np.clip(np.minimum(film.ceiling(self.depth), self.high) - self.low, 0.0, None)
+        return float(reached.sum() * film.box_length / film.columns)
+
+
+SURFACE_DEPTH = 4.0
+"""Distance from the surface and from the substrate within which density, composition and mobility are not the bulk's
+[sigma_AA]."""
+
+
+def find_bulk(films: list[Film], *, depth: float = SURFACE_DEPTH, width: float = 2.0) -> Bulk:
+    """The slab in which density and composition are flat, from the profiles of equivalent films taken together.
+
+    Starting where most of the interior is, the slab grows up and down as long as the next bin agrees with it: its
+    density and composition within 5 %, or within three standard errors of counting, of the slab's own.
+
+    Args:
+        films: films of one recipe.
+        depth: distance kept from the local surface and from the substrate [sigma_AA].
+        width: height of a bin [sigma_AA].
+
+    Raises:
+        ValueError: when no bin has an interior: the films are too thin.
+    """
+    floor = float(np.mean([film.floor for film in films]))
+    profiles = [height_profile(film, width=width, depth=depth) for film in films]
+    bins = max(len(profile.area) for profile in profiles)
+    area, count, count_a = (np.zeros(bins) for _ in range(3))
+    for profile in profiles:
+        here = slice(len(profile.area))
+        area[here] += profile.area
+        count[here] += profile.particles
+        count_a[here] += np.nan_to_num(profile.fraction_a) * profile.particles
+    usable = (area >= 0.25 * width * sum(film.box_length for film in films)) & (count > 0)
+    usable[: int(np.ceil(depth / width))] = False
+    if not usable.any():
+        raise ValueError(
+            f"bulk: got films {max(film.thickness() for film in films):.1f} thick, expected an interior more than "
+            f"{depth} from substrate and surface; grow them thicker or give the slab"
+        )
+    low = high = int(np.flatnonzero(usable)[np.argmax(area[usable])])
+    for step in (1, -1):
+        candidate = (high if step > 0 else low) + step
+        while 0 <= candidate < bins and usable[candidate]:
+            slab = slice(low, high + 1)
+            if not _agrees(
+                area[slab].sum(), count[slab].sum(), count_a[slab].sum(), *_bin(area, count, count_a, candidate)
+            ):
+                break
+            low, high = min(low, candidate), max(high, candidate)
+            candidate += step
+    return Bulk(low=floor + low * width, high=floor + (high + 1) * width, depth=depth)
+
+
+def _bin(area: np.ndarray, count: np.ndarray, count_a: np.ndarray, k: int) -> tuple[float, float, float]:
+    return float(area[k]), float(count[k]), float(count_a[k])
+
+
+def _agrees(area: float, count: float, count_a: float, bin_area: float, bin_count: float, bin_a: float) -> bool:
+    """Whether a bin has the density and the composition of the slab, but for its noise of counting."""
+    fraction, expected = count_a / count, bin_area * count / area
+    # Particles of a dense film are no Poisson process: their counts scatter less than the square root taken here.
+    dense = abs(bin_count - expected) <= max(0.05 * expected, 3 * np.sqrt(expected) / 2)
+    mixed = abs(bin_a / bin_count - fraction) <= max(0.05, 3 * np.sqrt(fraction * (1 - fraction) / bin_count))
+    return bool(dense and mixed)
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    shape = np.shape(numerator)
+    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=np.asarray(denominator) > 0)
+
+
+def cut_out(film: Film, count: int, fraction_a: float = 0.65, bulk: Bulk | None = None) -> np.ndarray:
+    """A piece of a film of exactly ``count`` particles at exactly ``fraction_a``, such as 4320 at 65:35.
+
+    From a height up, the lowest A and the lowest B are taken until both numbers are full. Of all such heights the one
+    is chosen at which the highest A and the highest B taken lie nearest to each other, so that the piece's upper edge is
+    as straight as its lower one.
+
+    Args:
+        film: the film.
+        count: particles wanted.
+        fraction_a: fraction of A wanted; the number of A is rounded to the nearest integer, halves up.
+        bulk: where to take them from; None for the whole film.
+
+    Returns:
+        (count,) indices into the film's particles, from low to high.
+
+    Raises:
+        ValueError: when there are too few A or B.
+    """
+    wanted_a = int(Fraction(fraction_a).limit_denominator(1_000_000) * count + Fraction(1, 2))
+    within = np.ones(len(film.species), dtype=bool) if bulk is None else bulk.members(film)
+    wanted = {A: wanted_a, B: count - wanted_a}
+    ranked = {}
+    for kind, number in wanted.items():
+        own = np.flatnonzero(within & (film.species == kind))
+        if len(own) < number:
+            raise ValueError(
+                f"cut-out: got {len(own)} particles of species {'AB'[kind]}, expected at least {number} for {count} "
+                f"at a fraction {fraction_a} of A"
+            )
+        ranked[kind] = own[np.argsort(film.positions[own, 1], kind="stable")]
+    best, best_mismatch = None, np.inf
+    heights = np.sort(film.positions[within, 1])
+    for bottom in heights:
+        taken = {}
+        for kind, number in wanted.items():
+            first = int(np.searchsorted(film.positions[ranked[kind], 1], bottom))
+            taken[kind] = ranked[kind][first : first + number]
+        if any(len(taken[kind]) < wanted[kind] for kind in wanted):
+            break
+        tops = [film.positions[piece[-1], 1] for piece in taken.values() if len(piece)]
+        if max(tops) - min(tops) < best_mismatch:
+            best, best_mismatch = np.concatenate(list(taken.values())), max(tops) - min(tops)
+    if best is None:
+        raise ValueError(f"cut-out: got a count of {count}, expected at least one particle")
+    return best[np.argsort(film.positions[best, 1], kind="stable")]
