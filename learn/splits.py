@@ -1,0 +1,80 @@
+"""Training, validation and test sets that share no replica.
+
+Frames of one replica resemble each other, and so do replicas of different runs with the same seed and number: they set
+out from the same positions and velocities (:func:`vitrify.md.randomness.stream`). What is split is therefore the
+*origin* of a configuration, its (seed, replica), and all configurations of one origin fall on one side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vitrify.md.randomness import Purpose, stream
+
+PARTS = ("train", "validation", "test")
+FRACTIONS = (0.70, 0.15, 0.15)
+
+
+def split_origins(
+    classes_of: Mapping[str, frozenset[str]], seed: int, fractions: Sequence[float] = FRACTIONS
+) -> dict[str, str]:
+    """Deal origins out to the parts, at random and each combination of classes in proportion.
+
+    Args:
+        classes_of: for each origin, the classes it has configurations of.
+        seed: what the deal derives from; the order of ``classes_of`` does not matter.
+        fractions: of training, validation and test; positive, adding up to 1.
+
+    Returns:
+        The part of each origin.
+
+    Raises:
+        ValueError: for impossible fractions, or a class with too few origins to be in every part.
+
+    >>> dealt = split_origins({f"1:{replica}": frozenset({"glass", "liquid"}) for replica in range(20)}, seed=1)
+    >>> [list(dealt.values()).count(part) for part in PARTS]
+    [14, 3, 3]
+    """
+    if len(fractions) != len(PARTS) or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"fractions: got {tuple(fractions)}, expected three positive numbers that add up to 1")
+    strata: dict[tuple[str, ...], list[str]] = {}
+    for origin in sorted(classes_of):
+        strata.setdefault(tuple(sorted(classes_of[origin])), []).append(origin)
+    part_of = {}
+    for number, stratum in enumerate(sorted(strata)):
+        origins = strata[stratum]
+        shuffled = stream(seed, Purpose.SPLIT, step=number).permutation(len(origins))
+        parts = np.repeat(PARTS, shares(len(origins), fractions))
+        part_of.update({origins[place]: str(part) for place, part in zip(shuffled, parts, strict=True)})
+    _require_every_class_in_every_part(classes_of, part_of)
+    return part_of
+
+
+def shares(count: int, fractions: Sequence[float] = FRACTIONS) -> list[int]:
+    """``count`` dealt out by largest remainder; from 3 on no share is empty, at the cost of the largest.
+
+    >>> shares(20), shares(4), shares(1)
+    ([14, 3, 3], [2, 1, 1], [1, 0, 0])
+    """
+    exact = count * np.asarray(fractions)
+    share = np.floor(exact + 1e-9).astype(int)
+    largest_remainder = np.argsort(share - exact, kind="stable")
+    share[largest_remainder[: count - share.sum()]] += 1
+    if count >= len(share):
+        for empty in np.flatnonzero(share == 0):
+            share[share.argmax()] -= 1
+            share[empty] = 1
+    return share.tolist()
+
+
+def _require_every_class_in_every_part(classes_of: Mapping[str, frozenset[str]], part_of: Mapping[str, str]) -> None:
+    for name in sorted(set().union(*classes_of.values())):
+        origins = [origin for origin, classes in classes_of.items() if name in classes]
+        missing = [part for part in PARTS if part not in {part_of[origin] for origin in origins}]
+        if missing:
+            raise ValueError(
+                f"class {name}: got {len(origins)} independent replicas, none left for {' and '.join(missing)}; "
+                "expected at least 3, one for each part of the split"
+            )
