@@ -208,13 +208,12 @@ def find_bulk(films: list[Film], *, depth: float = SURFACE_DEPTH, width: float =
     floor = float(np.mean([film.floor for film in films]))
     profiles = [height_profile(film, width=width, depth=depth) for film in films]
     bins = max(len(profile.area) for profile in profiles)
-    area, count, count_a = (np.zeros(bins) for _ in range(3))
+    sums = np.zeros((3, bins))
     for profile in profiles:
-        here = slice(len(profile.area))
-        area[here] += profile.area
-        count[here] += profile.particles
-        count_a[here] += np.nan_to_num(profile.fraction_a) * profile.particles
-    usable = (area >= 0.25 * width * sum(film.box_length for film in films)) & (count > 0)
+        own = profile.area, profile.particles, np.nan_to_num(profile.fraction_a) * profile.particles
+        sums[:, : len(profile.area)] += own
+    area = sums[0]
+    usable = (area >= 0.25 * width * sum(film.box_length for film in films)) & (sums[1] > 0)
     usable[: int(np.ceil(depth / width))] = False
     if not usable.any():
         raise ValueError(
@@ -225,23 +224,17 @@ def find_bulk(films: list[Film], *, depth: float = SURFACE_DEPTH, width: float =
     for step in (1, -1):
         candidate = (high if step > 0 else low) + step
         while 0 <= candidate < bins and usable[candidate]:
-            slab = slice(low, high + 1)
-            if not _agrees(
-                area[slab].sum(), count[slab].sum(), count_a[slab].sum(), *_bin(area, count, count_a, candidate)
-            ):
+            if not _agrees(sums[:, low : high + 1].sum(axis=1), sums[:, candidate]):
                 break
             low, high = min(low, candidate), max(high, candidate)
             candidate += step
     return Bulk(low=floor + low * width, high=floor + (high + 1) * width, depth=depth)
 
 
-def _bin(area: np.ndarray, count: np.ndarray, count_a: np.ndarray, k: int) -> tuple[float, float, float]:
-    return float(area[k]), float(count[k]), float(count_a[k])
-
-
-def _agrees(area: float, count: float, count_a: float, bin_area: float, bin_count: float, bin_a: float) -> bool:
-    """Whether a bin has the density and the composition of the slab, but for its noise of counting."""
-    fraction, expected = count_a / count, bin_area * count / area
+def _agrees(slab: np.ndarray, one_bin: np.ndarray) -> bool:
+    """Whether a bin has the density and composition of the slab, but for its noise of counting: (area, count, A)."""
+    bin_area, bin_count, bin_a = one_bin
+    fraction, expected = slab[2] / slab[1], bin_area * slab[1] / slab[0]
     # Particles of a dense film are no Poisson process: their counts scatter less than the square root taken here.
     dense = abs(bin_count - expected) <= max(0.05 * expected, 3 * np.sqrt(expected) / 2)
     mixed = abs(bin_a / bin_count - fraction) <= max(0.05, 3 * np.sqrt(fraction * (1 - fraction) / bin_count))
@@ -257,8 +250,8 @@ def cut_out(film: Film, count: int, fraction_a: float = 0.65, bulk: Bulk | None 
     """A piece of a film of exactly ``count`` particles at exactly ``fraction_a``, such as 4320 at 65:35.
 
     From a height up, the lowest A and the lowest B are taken until both numbers are full. Of all such heights the one
-    is chosen at which the highest A and the highest B taken lie nearest to each other, so that the piece's upper edge is
-    as straight as its lower one.
+    is chosen at which the highest A and the highest B taken lie nearest to each other, so that the piece's upper edge
+    is as straight as its lower one.
 
     Args:
         film: the film.
