@@ -94,7 +94,7 @@ def load_checkpoint(path: Path) -> tuple[Ensemble, dict[str, np.ndarray]]:
         ValueError: when the file is damaged (every array carries a check sum) or of another format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             head = json.loads(str(file["head"]))
             arrays = {name: file[name] for name in file.files if name != "head"}
     except FileNotFoundError:
