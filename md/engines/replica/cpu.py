@@ -1,0 +1,37 @@
+"""The replica program on the CPU: one thread a replica."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+from vitrify.md.engines.replica import serial
+from vitrify.md.engines.replica.targets import compile_program
+
+FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
+"""Sums may be reordered, so that loops vectorise; NaN and infinity keep their meaning, since failures are found by them."""
+
+ENTRIES = ("integrate_replica", "minimize_replica", "energies_replica", "forces_replica")
+
+
+def compile_function(function: Callable) -> Callable:
+    """Compile for the CPU, without the interpreter lock; what is called from Python is kept on disk."""
+    return njit(function, nogil=True, fastmath=FAST, cache=function.__name__ in ENTRIES, error_model="numpy")
+
+
+SERIAL = {
+    function.__name__: compile_function(function)
+    for function in (serial.lane, serial.lanes, serial.barrier, serial.total, serial.largest, serial.add_one)
+}
+
+single = compile_program(
+    compile_function, real=np.float32, fixed=np.int32, upper_bits=compile_function(serial.upper_bits), **SERIAL
+)
+"""Single precision: dynamics."""
+
+double = compile_program(
+    compile_function, real=np.float64, fixed=np.int64, upper_bits=compile_function(serial.upper_bits_of_64), **SERIAL
+)
+"""Double precision: inherent structures and everything that is reported."""

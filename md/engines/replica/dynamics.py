@@ -1,0 +1,131 @@
+"""A segment of molecular dynamics of one replica: velocity Verlet, thermostat, rebuilds by its own displacement test."""
+
+from __future__ import annotations
+
+from vitrify.md.engines.replica.forces import external_forces, pair_forces
+from vitrify.md.engines.replica.neighbours import furthest_moved2, list_neighbours, sort_particles
+from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, largest, real, total
+from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST
+from vitrify.md.engines.replica.thermostat import rescaling
+
+
+def rebuild(particles, neighbours, grid, box, pairs, scratch):
+    """Sort, and list the neighbours anew; False when the list is too small."""
+    sort_particles(particles, grid, box, scratch)
+    return list_neighbours(particles, neighbours, grid, box, pairs, scratch) <= neighbours.ids.shape[1]
+
+
+def all_forces(particles, neighbours, box, pairs, externals):
+    """Pair forces, tethers and walls."""
+    pair_forces(particles, neighbours, box, pairs)
+    external_forces(particles, box, externals)
+
+
+def slow_enough(particles, half_step, fastest2, scratch):
+    """Whether every squared speed after the next half kick is a number up to ``fastest2``."""
+    slow = 0
+    for i in range(lane(), len(particles.x), lanes()):
+        vx = particles.vx[i] + half_step * particles.fx[i]
+        vy = particles.vy[i] + half_step * particles.fy[i]
+        slow += 1 if vx * vx + vy * vy <= fastest2 else 0
+    return total(slow, scratch) == len(particles.x)
+
+
+def kick_and_drift(particles, box, time_step):
+    """Half a kick and the whole drift of velocity Verlet."""
+    half_step = real(0.5) * time_step
+    steps_x, steps_y = time_step / box.scale_x, time_step / box.scale_y
+    for i in range(lane(), len(particles.x), lanes()):
+        vx = particles.vx[i] + half_step * particles.fx[i]
+        vy = particles.vy[i] + half_step * particles.fy[i]
+        particles.vx[i] = vx
+        particles.vy[i] = vy
+        particles.x[i] = fixed(particles.x[i] + nearest(vx * steps_x))
+        particles.y[i] = fixed(particles.y[i] + nearest(vy * steps_y))
+    barrier()
+
+
+def nearest(steps):
+    """The nearest whole number of fixed-point steps."""
+    return fixed(steps + (real(0.5) if steps >= real(0) else real(-0.5)))
+
+
+def kick(particles, half_step, member, scratch):
+    """The second half kick; returns sum v^2 over the thermostat group."""
+    twice_kinetic = 0.0
+    for i in range(lane(), len(particles.x), lanes()):
+        vx = particles.vx[i] + half_step * particles.fx[i]
+        vy = particles.vy[i] + half_step * particles.fy[i]
+        particles.vx[i] = vx
+        particles.vy[i] = vy
+        twice_kinetic += member[particles.species[i]] * (vx * vx + vy * vy)
+    return total(twice_kinetic, scratch)
+
+
+def rescale(particles, factor, member):
+    """Scale the velocities of the thermostat group."""
+    for i in range(lane(), len(particles.x), lanes()):
+        scale = factor if member[particles.species[i]] > real(0) else real(1)
+        particles.vx[i] *= scale
+        particles.vy[i] *= scale
+    barrier()
+
+
+def furthest_out(particles, scratch):
+    """The largest |y| in fixed point."""
+    out = fixed(0)
+    for i in range(lane(), len(particles.x), lanes()):
+        out = max(out, abs(particles.y[i]))
+    return largest(out, scratch)
+
+
+def integrate_replica(
+    particles, neighbours, grid, box, pairs, externals, bath, time_step, start, steps, current_x, current_y, scratch
+):
+    """Advance one replica.
+
+    Args:
+        particles: coordinates at the last build of the neighbour list, everything else as it is now.
+        current_x: coordinates now, by slot.
+        current_y: the same along y.
+        time_step: dt [tau].
+        start: the replica's clock.
+        steps: how many time steps.
+        scratch: shared memory for sums over the lanes.
+
+    Returns:
+        How the segment ended, and the clock.
+    """
+    if not resume(particles, neighbours, grid, box, pairs, current_x, current_y, scratch):
+        return LIST_FULL, start
+    all_forces(particles, neighbours, box, pairs, externals)
+    half_step = real(0.5) * time_step
+    fastest = real(box.skin) / time_step
+    slack2 = real(0.25) * box.skin * box.skin
+    for step in range(start, start + steps):
+        if not slow_enough(particles, half_step, fastest * fastest, scratch):
+            return TOO_FAST, step
+        kick_and_drift(particles, box, time_step)
+        if box.limit > 0 and furthest_out(particles, scratch) > box.limit:
+            return LOST, step + 1
+        if furthest_moved2(particles, box, scratch) > slack2:
+            if not rebuild(particles, neighbours, grid, box, pairs, scratch):
+                return LIST_FULL, step
+        all_forces(particles, neighbours, box, pairs, externals)
+        twice_kinetic = kick(particles, half_step, bath.member, scratch)
+        if bath.freedom > 0:
+            rescale(particles, real(rescaling(bath, step + 1, twice_kinetic)), bath.member)
+    return DONE, start + steps
+
+
+def resume(particles, neighbours, grid, box, pairs, current_x, current_y, scratch):
+    """Repeat the last build, then go to the present; build anew where the particles have moved too far since."""
+    if not rebuild(particles, neighbours, grid, box, pairs, scratch):
+        return False
+    for i in range(lane(), len(particles.x), lanes()):
+        particles.x[i] = current_x[particles.slot[i]]
+        particles.y[i] = current_y[particles.slot[i]]
+    barrier()
+    if furthest_moved2(particles, box, scratch) > real(0.25) * box.skin * box.skin:
+        return rebuild(particles, neighbours, grid, box, pairs, scratch)
+    return True

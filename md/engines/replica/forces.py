@@ -1,0 +1,69 @@
+"""Forces and energies. Every particle gathers its own force, so that no two lanes ever write to one place.
+
+Particles at one place give NaN, very close ones infinity: dynamics.py and minimizer.py end such a replica as failed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, real
+
+
+def pair_forces(particles, neighbours, box, pairs):
+    """Set fx, fy to the pair forces."""
+    for i in range(lane(), len(particles.x), lanes()):
+        x, y, species = particles.x[i], particles.y[i], particles.species[i]
+        fx, fy = real(0), real(0)
+        for k in range(neighbours.count[i]):
+            j = neighbours.ids[i, k]
+            dx = real(fixed(x - particles.x[j])) * box.scale_x
+            dy = real(fixed(y - particles.y[j])) * box.scale_y
+            r2 = dx * dx + dy * dy
+            other = particles.species[j]
+            if r2 < pairs.cutoff2[species, other]:
+                inverse2 = real(1) / r2
+                inverse6 = inverse2 * inverse2 * inverse2
+                repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
+                strength = (repulsion * inverse6 - attraction) * inverse6 * inverse2
+                fx += strength * dx
+                fy += strength * dy
+        particles.fx[i] = fx
+        particles.fy[i] = fy
+    barrier()
+
+
+def external_forces(particles, box, externals):
+    """Add the forces of tethers and walls."""
+    for t in range(lane(), len(externals.slot), lanes()):
+        i = particles.place[externals.slot[t]]
+        dx = real(fixed(particles.x[i] - externals.site_x[t])) * box.scale_x
+        dy = real(fixed(particles.y[i] - externals.site_y[t])) * box.scale_y
+        particles.fx[i] -= externals.stiffness_x[t] * dx
+        particles.fy[i] -= externals.stiffness_y[t] * dy
+    barrier()
+    for w in range(len(externals.wall_start)):
+        for i in range(lane(), len(particles.x), lanes()):
+            above = real(np.int64(particles.y[i]) - np.int64(externals.wall_start[w])) * box.scale_y
+            particles.fy[i] -= externals.wall_stiffness[w] * max(above, real(0))
+        barrier()
+
+
+def pair_energies(particles, neighbours, box, pairs, energies):
+    """Set ``energies`` to half of each particle's pair energies, truncated and not shifted."""
+    for i in range(lane(), len(particles.x), lanes()):
+        x, y, species = particles.x[i], particles.y[i], particles.species[i]
+        energy = real(0)
+        for k in range(neighbours.count[i]):
+            j = neighbours.ids[i, k]
+            dx = real(fixed(x - particles.x[j])) * box.scale_x
+            dy = real(fixed(y - particles.y[j])) * box.scale_y
+            r2 = dx * dx + dy * dy
+            other = particles.species[j]
+            if r2 < pairs.cutoff2[species, other]:
+                inverse2 = real(1) / r2
+                inverse6 = inverse2 * inverse2 * inverse2
+                repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
+                energy += (repulsion * inverse6 - real(2) * attraction) * inverse6
+        energies[i] = energy / real(24)
+    barrier()

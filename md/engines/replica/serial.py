@@ -1,0 +1,62 @@
+"""The replica program's view of the machine, as one thread of a CPU sees it.
+
+The program (neighbours.py, forces.py, thermostat.py, dynamics.py, minimizer.py) is written once, as loops
+``for i in range(lane(), n, lanes())`` with a ``barrier()`` between them. On the CPU a replica has one lane: the loops are
+plain serial loops and a barrier is nothing. On the GPU a replica has a thread block: see cuda.py.
+
+The names below are what the program imports. targets.py binds them anew for each device and precision.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+real = np.float32
+"""Velocities, forces, separations."""
+
+fixed = np.int32
+"""Coordinates: a periodic axis of length L is cut into 2^32 (2^64) steps, so that integer overflow is the period."""
+
+counter = np.int64
+"""Steps and cells."""
+
+
+def lane() -> int:
+    """Which of the replica's lanes this is."""
+    return 0
+
+
+def lanes() -> int:
+    """How many lanes work on one replica."""
+    return 1
+
+
+def barrier() -> None:
+    """Wait for all lanes of the replica."""
+
+
+def total(value, scratch):
+    """Sum over the lanes, the same bits in every lane."""
+    return value
+
+
+def largest(value, scratch):
+    """Maximum over the lanes."""
+    return value
+
+
+def add_one(counts, index) -> int:
+    """Add one to ``counts[index]``, whichever lanes do so at once, and return what it was."""
+    before = counts[index]
+    counts[index] = before + 1
+    return before
+
+
+def upper_bits(coordinate):
+    """The upper 32 bits of a coordinate as a non-negative number: which cell it lies in."""
+    return np.int64(coordinate) + 2147483648
+
+
+def upper_bits_of_64(coordinate):
+    """``upper_bits`` of 64-bit coordinates."""
+    return (np.int64(coordinate) >> 32) + 2147483648

@@ -1,0 +1,93 @@
+"""What the replica program works on: the arrays of one replica, and the numbers it is driven by.
+
+Particles are numbered in the order of the last sort, so that neighbours in space are neighbours in memory; ``slot`` says
+which slot of the ensemble each one is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+DONE, LIST_FULL, TOO_FAST, LOST = 0, 1, 2, 3
+"""How a segment ended."""
+
+
+class Particles(NamedTuple):
+    """The particles of one replica; (N,) unless said otherwise."""
+
+    x: np.ndarray  # fixed point
+    y: np.ndarray
+    vx: np.ndarray  # [sigma_AA / tau]
+    vy: np.ndarray
+    fx: np.ndarray  # [eps_AA / sigma_AA]
+    fy: np.ndarray
+    species: np.ndarray
+    slot: np.ndarray
+    place: np.ndarray  # (slots,) the inverse of slot; -1 for an empty slot
+    built_x: np.ndarray  # coordinates at the last build of the neighbour list
+    built_y: np.ndarray
+
+
+class Grid(NamedTuple):
+    """Scratch for sorting into cells."""
+
+    start: np.ndarray  # (cells + 1,) where each cell's members begin
+    cursor: np.ndarray  # (cells,)
+    cell: np.ndarray  # (N,) of each particle
+    member: np.ndarray  # (N,) particles cell by cell
+    spare: np.ndarray  # (N,) fixed point
+    spare_real: np.ndarray  # (N,)
+    spare_index: np.ndarray  # (N,)
+
+
+class Neighbours(NamedTuple):
+    """The full neighbour list: every pair twice, so that forces are gathered and their sum has one order."""
+
+    count: np.ndarray  # (N,)
+    ids: np.ndarray  # (N, capacity)
+
+
+class Box(NamedTuple):
+    """The geometry of one replica."""
+
+    scale_x: np.ndarray  # length of one fixed-point step [sigma_AA]
+    scale_y: np.ndarray
+    columns: int  # cells along x
+    rows: int  # cells along y
+    limit: int  # largest |y| in fixed point before a particle has left an open box
+    skin: float  # [sigma_AA]
+
+
+class Pairs(NamedTuple):
+    """Pair parameters, (S, S) each: force / r = 48 eps sigma^12 / r^14 - 24 eps sigma^6 / r^8."""
+
+    cutoff2: np.ndarray
+    repulsion: np.ndarray  # 48 eps sigma^12
+    attraction: np.ndarray  # 24 eps sigma^6
+    reach2: np.ndarray  # (cut-off + skin)^2
+
+
+class Externals(NamedTuple):
+    """Tethers, one row each, and walls."""
+
+    slot: np.ndarray  # (T,)
+    site_x: np.ndarray  # (T,) fixed point
+    site_y: np.ndarray
+    stiffness_x: np.ndarray  # (T,) 0 along an axis without spring
+    stiffness_y: np.ndarray
+    wall_start: np.ndarray  # (W,) fixed point
+    wall_stiffness: np.ndarray  # (W,)
+
+
+class Bath(NamedTuple):
+    """The thermostat of one replica."""
+
+    knot_step: np.ndarray  # (K,) absolute steps
+    knot_kt: np.ndarray  # (K,)
+    member: np.ndarray  # (S,) 1 where a species belongs to the group
+    freedom: int  # degrees of freedom of the group; 0 without a thermostat
+    memory: float  # exp(-dt / tau)
+    seed: int
+    replica: int
