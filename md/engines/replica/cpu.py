@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numba import njit
@@ -11,13 +13,18 @@ from vitrify.md.engines.replica import serial
 from vitrify.md.engines.replica.targets import compile_program
 
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
-"""Sums may be reordered, so that loops vectorise; NaN and infinity keep their meaning, since failures are found by them."""
+"""Sums may be reordered, so that loops vectorise; NaN and infinity keep their meaning: failures are found by them."""
 
 ENTRIES = ("integrate_replica", "minimize_replica", "energies_replica", "forces_replica")
 
 
+SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+
+
 def compile_function(function: Callable) -> Callable:
     """Compile for the CPU, without the interpreter lock; what is called from Python is kept on disk."""
+    # Numba's cache looks at the file of the entry alone; with this name it looks at all of the program's files.
+    function.__qualname__ = f"{function.__name__}.{SOURCE[:16]}"
     return njit(function, nogil=True, fastmath=FAST, cache=function.__name__ in ENTRIES, error_model="numpy")
 
 
