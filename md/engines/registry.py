@@ -1,0 +1,178 @@
+"""Which engines there are, which of them are installed here, and which one a run takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from vitrify.md.engines.base import TIME_STEP, Engine
+from vitrify.md.model import PairTable
+
+ENGINES = ("replica", "hoomd")
+"""The engines by name; ``auto`` picks one of them."""
+
+BLOCK_CAPACITY = 12_000
+"""Particles of one replica that a GPU thread block holds: 16 bytes each of some 200 kB of shared memory."""
+
+GET_HOOMD = "conda install -c conda-forge hoomd"
+GET_GPU = "pip install 'vitrify[gpu]'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """An engine and why it was taken.
+
+    Attributes:
+        engine: the engine, ready to run.
+        reason: one line for people, such as "replica on cpu: asked for".
+    """
+
+    engine: Engine
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineInfo:
+    """What ``vitrify engines`` says about one engine.
+
+    Attributes:
+        name: the name ``--engine`` takes.
+        installed: whether it can run here.
+        version: its version, "" where it is not installed.
+        devices: the devices it can run on here, as ``--device`` takes them.
+        how_to_get: the command that installs what is missing, "" where nothing is.
+    """
+
+    name: str
+    installed: bool
+    version: str
+    devices: tuple[str, ...]
+    how_to_get: str
+
+
+def get_engine(
+    name: str, *, pairs: PairTable, time_step: float = TIME_STEP, device: str = "auto", particles: int
+) -> Engine:
+    """The engine called ``name``; see `choose_engine`, which also says why."""
+    return choose_engine(name, pairs=pairs, time_step=time_step, device=device, particles=particles).engine
+
+
+def choose_engine(
+    name: str, *, pairs: PairTable, time_step: float = TIME_STEP, device: str = "auto", particles: int
+) -> EngineChoice:
+    """Build the engine called ``name``, or for ``auto`` the one that suits the size of the system and the device.
+
+    ``auto`` takes ``replica`` on a CPU whatever the size, and on a GPU up to the size that one thread block holds;
+    beyond that ``hoomd``.
+
+    Args:
+        name: "auto", "replica" or "hoomd".
+        pairs: the pair table.
+        time_step: [tau].
+        device: "auto", "cpu", "gpu" or "gpu:0,1".
+        particles: the largest number of particles a replica will hold.
+
+    Raises:
+        ValueError: for an unknown engine or device, or one that is not installed here.
+
+    >>> from vitrify.md.model import kob_andersen_pairs
+    >>> choose_engine("auto", pairs=kob_andersen_pairs(), device="cpu", particles=4320).reason
+    'replica on cpu: the default'
+    """
+    check_device(device)
+    if name == "auto":
+        return _automatic(pairs, time_step, device, particles)
+    if name not in _BUILDERS:
+        raise ValueError(f"engine: got {name!r}, expected one of {', '.join(('auto', *ENGINES))}")
+    engine = _BUILDERS[name](pairs, time_step, device)
+    return EngineChoice(engine=engine, reason=f"{engine.name} on {engine.device}: asked for")
+
+
+def check_device(device: str) -> None:
+    """Refuse anything but "auto", "cpu", "gpu" and "gpu:" with a list of distinct device numbers.
+
+    >>> check_device("gpu:0,1")
+    >>> check_device("tpu")
+    Traceback (most recent call last):
+    ValueError: device: got 'tpu', expected auto, cpu, gpu or gpu:0,1
+    """
+    numbers = device.removeprefix("gpu:").split(",") if device.startswith("gpu:") else ["0"]
+    plain = device in ("auto", "cpu", "gpu") or device.startswith("gpu:")
+    if not plain or not all(number.isdecimal() for number in numbers) or len(set(numbers)) < len(numbers):
+        raise ValueError(f"device: got {device!r}, expected auto, cpu, gpu or gpu:0,1")
+
+
+def available_engines() -> list[EngineInfo]:
+    """Every engine, whether it is installed here, on which devices it runs, and how to get what is missing.
+
+    >>> [engine.name for engine in available_engines()]
+    ['replica', 'hoomd']
+    """
+    return [_describe_replica(), _describe_hoomd()]
+
+
+def _automatic(pairs: PairTable, time_step: float, device: str, particles: int) -> EngineChoice:
+    engine = _replica(pairs, time_step, device)
+    if not engine.device.startswith("gpu"):
+        return EngineChoice(engine=engine, reason=f"replica on {engine.device}: the default")
+    if particles <= BLOCK_CAPACITY:
+        why = f"{particles} particles fit one GPU thread block"
+        return EngineChoice(engine=engine, reason=f"replica on {engine.device}: {why}")
+    why = f"{particles} particles are more than the {BLOCK_CAPACITY} that a GPU thread block holds"
+    if _has_hoomd():
+        engine = _hoomd(pairs, time_step, device)
+        return EngineChoice(engine=engine, reason=f"hoomd on {engine.device}: {why}")
+    if device == "auto":
+        engine = _replica(pairs, time_step, "cpu")
+        return EngineChoice(engine=engine, reason=f"replica on cpu: {why}, and hoomd is not installed ({GET_HOOMD})")
+    raise ValueError(f"particles: {why}; expected the hoomd engine ({GET_HOOMD}) or --device cpu")
+
+
+def _replica(pairs: PairTable, time_step: float, device: str) -> Engine:
+    from vitrify.md.engines.replica import ReplicaEngine
+
+    return ReplicaEngine(pairs=pairs, time_step=time_step, device=device)
+
+
+def _hoomd(pairs: PairTable, time_step: float, device: str) -> Engine:
+    if not _has_hoomd():
+        raise ValueError(f"engine: got 'hoomd', which is not installed; expected HOOMD-blue, {GET_HOOMD}")
+    from vitrify.md.engines.hoomd import HoomdEngine
+
+    return HoomdEngine(pairs=pairs, time_step=time_step, device=device)
+
+
+_BUILDERS: dict[str, Callable[[PairTable, float, str], Engine]] = {"replica": _replica, "hoomd": _hoomd}
+
+
+def _has_hoomd() -> bool:
+    return find_spec("hoomd") is not None
+
+
+def _describe_replica() -> EngineInfo:
+    from numba import cuda
+
+    graphics = tuple(f"gpu:{number}" for number in range(len(cuda.gpus))) if cuda.is_available() else ()
+    try:
+        number = version("vitrify")
+    except PackageNotFoundError:
+        number = "unpacked"
+    return EngineInfo(
+        name="replica",
+        installed=True,
+        version=number,
+        devices=("cpu", *graphics),
+        how_to_get="" if graphics else f"for a GPU: {GET_GPU}",
+    )
+
+
+def _describe_hoomd() -> EngineInfo:
+    if not _has_hoomd():
+        return EngineInfo(name="hoomd", installed=False, version="", devices=(), how_to_get=GET_HOOMD)
+    from vitrify.md.engines import hoomd
+
+    return EngineInfo(
+        name="hoomd", installed=True, version=hoomd.hoomd_version(), devices=hoomd.devices(), how_to_get=""
+    )
