@@ -158,18 +158,20 @@ class RunWriter:
 
     Attributes:
         path: the directory.
+        failures: replicas that stopped, {replica, step, reason} each.
     """
 
     def __init__(self, path: Path, launch: Mapping, columns: Sequence[str]):
         self.path, self._columns = path, tuple(columns)
         self._lock = _lock(path)
         self._touched: set[Path] = set()
-        self._started = time.monotonic()
+        self._started = self._permanent = time.monotonic()
+        self._cost = 0.0
         facts = provenance()
         self._facts = {name: facts[name] for name in ("version", "git_commit", "python", "packages")}
         self._launch = {"started": facts["started"], "host": facts["host"], **launch}
         self._launches: list[dict] = []
-        self._failures: list[dict] = []
+        self.failures: list[dict] = []
 
     @classmethod
     def create(
@@ -192,9 +194,9 @@ class RunWriter:
         writer = cls(path, launch, columns)
         with writer._released_on_error():
             _clear(path, force)
-            write_atomically(path / SPEC, to_toml(spec))
-            write_atomically(path / TABLE, ",".join(columns) + "\n")
             writer._write_provenance()
+            write_atomically(path / TABLE, ",".join(columns) + "\n")
+            write_atomically(path / SPEC, to_toml(spec))
         return writer
 
     @classmethod
@@ -260,16 +262,25 @@ class RunWriter:
 
     def record_failures(self, failures: Iterable[Mapping]) -> None:
         """Note replicas that stopped: {replica, step, reason} each. They enter the provenance."""
-        self._failures += [dict(failure) for failure in failures]
+        self.failures += [dict(failure) for failure in failures]
         self._write_provenance()
 
     def checkpoint(self, ensemble: Ensemble, extra: Mapping[str, np.ndarray]) -> None:
         """Make all that was written so far permanent, with the state to go on from."""
         self._sync()
-        history = json.dumps({"launches": [*self._launches, self._this_launch()], "failures": self._failures})
+        history = json.dumps({"launches": [*self._launches, self._this_launch()], "failures": self.failures})
         length = (self.path / TABLE).stat().st_size
         extra = {**extra, "table_bytes": np.array(length), "history": np.array(history)}
         save_checkpoint(self.path / CHECKPOINT, ensemble, extra)
+
+    def checkpoint_when_due(self, ensemble: Ensemble, extra: Mapping[str, np.ndarray], interval: float) -> None:
+        """Checkpoint after ``interval`` seconds, and never for more than a twentieth of the time."""
+        begun = time.monotonic()
+        if begun - self._permanent < max(interval, 20 * self._cost):
+            return
+        self.checkpoint(ensemble, extra)
+        self._permanent = time.monotonic()
+        self._cost = self._permanent - begun
 
     def finish(self) -> RunDirectory:
         """Write DONE, remove the checkpoint, and hand back the finished run."""
@@ -308,7 +319,7 @@ class RunWriter:
             history = json.loads(str(extra.pop("history")))
         except KeyError as error:
             raise ValueError(f"{self.path / CHECKPOINT}: damaged checkpoint (no {error})") from error
-        self._launches, self._failures = history["launches"], history["failures"]
+        self._launches, self.failures = history["launches"], history["failures"]
         table = self.path / TABLE
         if not table.exists() or table.stat().st_size < length:
             raise ValueError(f"{table}: damaged, shorter than the checkpoint knows it ({length} bytes)")
@@ -336,7 +347,7 @@ class RunWriter:
     def _write_provenance(self) -> None:
         launches = [*self._launches, self._this_launch()]
         total = round(sum(launch["wall_time_s"] for launch in launches), 3)
-        facts = {**self._facts, "wall_time_s": total, "failures": self._failures, "launches": launches}
+        facts = {**self._facts, "wall_time_s": total, "failures": self.failures, "launches": launches}
         write_atomically(self.path / PROVENANCE, json.dumps(facts, indent=2) + "\n")
 
 
