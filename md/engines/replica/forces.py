@@ -44,8 +44,10 @@ def external_forces(particles, box, externals):
     barrier()
     for w in range(len(externals.wall_start)):
         for i in range(lane(), len(particles.x), lanes()):
-            above = real(np.int64(particles.y[i]) - np.int64(externals.wall_start[w])) * box.scale_y
-            particles.fy[i] -= externals.wall_stiffness[w] * max(above, real(0))
+            # In floating point: a 64-bit difference across half the box would overflow and pull up what lies far below.
+            if particles.y[i] > externals.wall_start[w]:
+                above = real(np.float64(particles.y[i]) - np.float64(externals.wall_start[w])) * box.scale_y
+                particles.fy[i] -= externals.wall_stiffness[w] * above
         barrier()
 
 
