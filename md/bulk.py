@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from vitrify.md.engines.base import TIME_STEP, Engine, Thermostat
-from vitrify.md.engines.registry import get_engine
+from vitrify.md.engines.registry import EngineChoice, choose_engine
 from vitrify.md.ensemble import Ensemble, kinetic_temperature, maxwell_boltzmann
 from vitrify.md.model import KobAndersen2D
 from vitrify.md.placement import place_randomly
@@ -186,6 +186,7 @@ def run_bulk(
     resume: bool = False,
     force: bool = False,
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
     checkpoint_interval: float = CHECKPOINT_INTERVAL,
 ) -> RunDirectory:
     """Run ``spec`` into a run directory.
@@ -197,6 +198,7 @@ def run_bulk(
             where there is none.
         force: replace the run that is there.
         progress: called now and then.
+        announce: told which engine was taken and why.
         checkpoint_interval: seconds between checkpoints.
 
     Raises:
@@ -206,21 +208,24 @@ def run_bulk(
         OSError: when the disk is full; the last checkpoint stays.
     """
     out = Path(out)
-    engine = get_engine(
+    choice = choose_engine(
         spec.engine,
         pairs=spec.model.pairs,
         time_step=spec.time_step,
         device=spec.device,
         particles=spec.particles,
     )
+    engine, launch = choice.engine, launch_facts(choice)
     if resume and _is_run_of(spec, out) and RunDirectory.open(out).finished:
         return RunDirectory.open(out)
     ensemble, frame = None, 0
     if resume and (out / CHECKPOINT).exists():
-        writer, ensemble, extra = RunWriter.resume(out, launch_facts(engine))
+        writer, ensemble, extra = RunWriter.resume(out, launch)
         frame = int(extra["frame"])
     else:
-        writer = RunWriter.create(out, spec.to_dict(), launch_facts(engine), force=force or resume)
+        writer = RunWriter.create(out, spec.to_dict(), launch, force=force or resume)
+    if announce is not None:
+        announce(choice.reason)
     with writer:
         run = _Run(spec, engine, writer, progress, checkpoint_interval)
         first = 0 if ensemble is None else int(ensemble.replica[0])
@@ -311,11 +316,12 @@ class _Run:
         self.writer.append_rows(columns)
 
 
-def launch_facts(engine: Engine) -> dict:
-    """What the provenance says of an engine: name, device and every setting that is a number or a word."""
+def launch_facts(choice: EngineChoice) -> dict:
+    """What the provenance says of an engine: why it was taken, name, device, settings that are numbers or words."""
+    engine = choice.engine
     settings = {entry.name: getattr(engine, entry.name) for entry in fields(engine)} if is_dataclass(engine) else {}
     plain = {name: value for name, value in settings.items() if isinstance(value, int | float | str)}
-    return {"engine": engine.name, "device": engine.device, "engine_settings": plain}
+    return {"engine": engine.name, "device": engine.device, "why": choice.reason, "engine_settings": plain}
 
 
 def _is_run_of(spec: BulkSpec, out: Path) -> bool:

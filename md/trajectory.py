@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gsd.hoomd
 import numpy as np
@@ -128,7 +129,7 @@ def _to_frame(number: int, configuration: Configuration) -> gsd.hoomd.Frame:
     """HOOMD's schema is single precision, three-dimensional and centred: the exact positions go beside it."""
     positions, box = configuration.positions, configuration.box
     centre = np.where(configuration.periodic, 0.0, box / 2)
-    frame = gsd.hoomd.Frame()
+    frame: Any = gsd.hoomd.Frame()
     frame.configuration.step = configuration.step
     frame.configuration.dimensions = 2
     frame.configuration.box = [*box, 0, 0, 0, 0]
@@ -149,7 +150,7 @@ def _to_frame(number: int, configuration: Configuration) -> gsd.hoomd.Frame:
 
 
 def _from_frame(trajectory: gsd.hoomd.HOOMDTrajectory, place: int) -> Configuration:
-    frame = trajectory[place]
+    frame: Any = trajectory[place]
     stored = trajectory.file.chunk_exists(place, "particles/velocity")
     along_x, along_y = frame.log["periodic"].astype(bool).tolist()
     return Configuration(
