@@ -1,9 +1,195 @@
-"""learning."""
+"""Verbs that learn: dataset, train, evaluate."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from vitrify.learn.datasets import Dataset
+    from vitrify.learn.evaluate import Evaluation
+
+Force = Annotated[bool, typer.Option("--force", help="Replace the directory that is there.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
+    app.command()(dataset)
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def dataset(
+    liquid: Annotated[
+        list[str], typer.Option(help="RUN@kT: the stored frames of a run nearest to a temperature [eps_AA].")
+    ],
+    glass: Annotated[list[str], typer.Option(help="RUN@kT, as for --liquid.")],
+    out: Annotated[Path, typer.Option(help="The dataset directory.")],
+    positions: Annotated[
+        str,
+        typer.Option(help="instant (as the dynamics left them, thermal broadening included) or inherent (minimised)."),
+    ] = "instant",
+    frames_per_replica: Annotated[
+        int | None, typer.Option(help="At most so many frames a replica, the last ones; all by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="What the split derives from.")] = 1,
+    force: Force = False,
+) -> None:
+    """Gather stored configurations of liquids and glasses; split them 70/15/15 by replica, never by frame.
+
+    --liquid and --glass may be given several times. Labels: liquid 0, glass 1.
+    """
+    from vitrify.learn.datasets import save_dataset
+    from vitrify.learn.products import require_free
+    from vitrify.learn.sources import Source, build_dataset
+
+    require_free(out, "dataset.toml", force=force)
+    classes = {"liquid": [Source.parse(text) for text in liquid], "glass": [Source.parse(text) for text in glass]}
+    built = build_dataset(classes, positions=positions, seed=seed, frames_per_replica=frames_per_replica)
+    _show_balance(save_dataset(built, out, force=force))
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="cnn2018 (the network of the log), cnn (light, periodic) or linear.")],
+    data: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset directory.")],
+    out: Annotated[Path, typer.Option(help="The model directory.")],
+    seed: Annotated[int, typer.Option(help="What weights, batches and dropout derive from.")] = 1,
+    iterations: Annotated[int | None, typer.Option(help="At most so many iterations of 10 batches.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Configurations a batch.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many iterations without a lower validation loss.")
+    ] = None,
+    symmetry: Annotated[
+        bool | None,
+        typer.Option(
+            help="Show each configuration shifted, mirrored and turned at random; cnn does, cnn2018 does not."
+        ),
+    ] = None,
+    pixels: Annotated[int | None, typer.Option(help="Image networks: pixels along the edge of the box (250).")] = None,
+    dot_radius: Annotated[
+        float | None, typer.Option(help="Image networks: radius of a dot [sigma_AA] (0.25); 0 is one pixel.")
+    ] = None,
+    colour: Annotated[bool | None, typer.Option(help="Image networks: a channel a species, or one for all.")] = None,
+    features: Annotated[str | None, typer.Option(help="linear: energy (E_IS per particle) or descriptors.")] = None,
+    shuffle_labels: Annotated[
+        bool, typer.Option("--shuffle-labels", help="Null test: train on shuffled labels; the test must give 0.5.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that is there.")] = False,
+    force: Force = False,
+) -> None:
+    """Train a network on a dataset; the weights of the lowest validation loss are kept.
+
+    What is not given takes the value the architecture recommends. Test configurations are never looked at.
+    """
+    from vitrify.learn.datasets import open_dataset
+    from vitrify.learn.fit import fit
+    from vitrify.learn.models import get_architecture
+
+    options = {"pixels": pixels, "dot_radius": dot_radius, "colour": colour, "features": features}
+    architecture = get_architecture(model, **{name: value for name, value in options.items() if value is not None})
+    given = {"iterations": iterations, "batch": batch, "patience": patience, "symmetry": symmetry}
+    recipe = replace(architecture.recipe, **{name: value for name, value in given.items() if value is not None})
+    data_set = open_dataset(data)
+    with _progress_bar() as bar:
+        task = bar.add_task(f"training {model}", total=recipe.iterations, note="")
+
+        def report(progress) -> None:
+            _, rate, loss, _, validation_loss, validation_accuracy = progress.history[-1]
+            note = (
+                f"loss {loss:.3f}, validation {validation_loss:.3f}, accuracy {validation_accuracy:.3f}, rate {rate:g}"
+            )
+            bar.update(task, completed=progress.iteration, note=note)
+
+        trained = fit(
+            data_set,
+            architecture,
+            out,
+            seed=seed,
+            recipe=recipe,
+            shuffle_labels=shuffle_labels,
+            resume=resume,
+            force=force,
+            report=report,
+        )
+    history = trained.history()
+    best = min(history, key=lambda row: row["validation_loss"])
+    null = ", labels shuffled" if shuffle_labels else ""
+    Console(soft_wrap=True, highlight=False).print(
+        f"{out}: {model} on {data_set.name} ({data_set.positions_taken} positions{null}), {len(history)} iterations, "
+        f"best at {best['iteration']:.0f}: validation loss {best['validation_loss']:.3f}, "
+        f"accuracy {best['validation_accuracy']:.3f}",
+        markup=False,
+    )
+
+
+def evaluate(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model directories.")],
+    on: Annotated[list[Path], typer.Option(help="Dataset directories; give --on once for each.")],
+    out: Annotated[Path, typer.Option(help="Where accuracy.csv, auc.csv, predictions.csv and the figures go.")],
+    part: Annotated[str, typer.Option(help="test, or all for a dataset no model was trained on.")] = "test",
+    null_permutations: Annotated[
+        int, typer.Option(help="Shuffles of the labels for the p-value of the null test; 0 for none.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(help="What bootstrap and null test derive from.")] = 1,
+    force: Force = False,
+) -> None:
+    """Test models on configurations of replicas they have never seen: accuracy and AUC with 95 % intervals."""
+    from vitrify.learn.checkpoint import open_model
+    from vitrify.learn.datasets import open_dataset
+    from vitrify.learn.evaluate import evaluate_all
+    from vitrify.learn.products import require_free
+
+    require_free(out, "evaluation.toml", force=force)
+    trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]
+    with _progress_bar() as bar:
+        task = bar.add_task("testing", total=len(trained) * len(data_sets), note="")
+        evaluations = evaluate_all(
+            trained,
+            data_sets,
+            out,
+            part=part,
+            seed=seed,
+            null_permutations=null_permutations,
+            force=force,
+            report=lambda evaluation: bar.update(task, advance=1, note=evaluation.title),
+        )
+    _show_scores(evaluations)
+
+
+def _progress_bar() -> Progress:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
+def _show_balance(built: Dataset) -> None:
+    table = Table(title=f"{built.name}: {built.positions_taken} positions, configurations (independent replicas)")
+    table.add_column("part")
+    for name in built.classes:
+        table.add_column(name, justify="right")
+    for part, classes in built.balance().items():
+        table.add_row(part, *(f"{count['configurations']} ({count['replicas']})" for count in classes.values()))
+    Console(soft_wrap=True).print(table)
+
+
+def _show_scores(evaluations: list[Evaluation]) -> None:
+    table = Table(title="95 % intervals over replicas")
+    for name in ("model", "trained on", "tested on", "configurations (replicas)", "accuracy", "AUC", "p (null test)"):
+        table.add_column(name)
+    for found in evaluations:
+        left_out = f", {found.left_out} seen in training left out" if found.left_out else ""
+        table.add_row(
+            f"{found.model} ({found.architecture})",
+            f"{found.trained_on}, {found.trained_positions}",
+            f"{found.dataset}, {found.positions}",
+            f"{len(found.rows)} ({len(set(found.origin))}){left_out}",
+            *(f"{s.value:.3f} [{s.interval.low:.3f}, {s.interval.high:.3f}]" for s in (found.accuracy, found.auc)),
+            f"{found.p_value:.3g}",
+        )
+    Console(soft_wrap=True).print(table)

@@ -1,0 +1,135 @@
+"""One suite that every architecture passes."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from vitrify.learn.classifier import Classifier
+from vitrify.learn.models import ARCHITECTURES, get_architecture
+from vitrify.learn.models.base import Recipe
+from vitrify.learn.train import train
+
+ALL = [
+    get_architecture("cnn2018", pixels=32),
+    get_architecture("cnn", pixels=32),
+    get_architecture("linear"),
+    get_architecture("linear", features="descriptors"),
+]
+SHORT = Recipe(iterations=3, batch=8, learning_rate=1e-3, slow_learning_rate=1e-4, l2=1e-3, symmetry=False, patience=3)
+pytestmark = pytest.mark.parametrize(
+    "architecture", ALL, ids=lambda kind: kind.name + getattr(kind, "features", "").replace("energy", "")
+)
+
+
+def random_classifier(architecture, dataset, seed=0):
+    """Random weights everywhere: a linear model of zeros would be blind to everything."""
+    encoded = architecture.encode(dataset.configurations)
+    rows = np.arange(8)
+    scaling = architecture.scaling(encoded, rows)
+    network = architecture.network(2)
+    parameters = network.init(jax.random.key(seed), architecture.inputs(encoded, rows, scaling), training=False)
+    rng = np.random.default_rng(seed)
+    parameters = jax.tree.map(lambda p: p + 0.05 * rng.standard_normal(p.shape).astype(p.dtype), parameters["params"])
+    return Classifier(architecture=architecture, classes=dataset.classes, scaling=scaling, parameters=parameters)
+
+
+def test_every_architecture_is_in_the_suite(architecture):
+    assert {kind.name for kind in ALL} == set(ARCHITECTURES)
+    assert ARCHITECTURES[architecture.name] is type(architecture)
+
+
+def test_probabilities_have_one_row_a_configuration_and_add_up(architecture, toy):
+    probabilities = random_classifier(architecture, toy).probabilities(toy.configurations)
+    assert probabilities.shape == (40, 2)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-12)
+    assert probabilities[:, 0].std() > 1e-6
+
+
+def test_more_classes_than_two_are_possible(architecture, toy):
+    encoded = architecture.encode(toy.configurations)
+    inputs = architecture.inputs(encoded, np.arange(4), architecture.scaling(encoded, np.arange(8)))
+    network = architecture.network(3)
+    parameters = network.init(jax.random.key(0), inputs, training=False)
+    assert network.apply(parameters, inputs, training=False).shape == (4, 3)
+
+
+def test_gradients_are_finite_and_reach_every_weight(architecture, toy):
+    classifier = random_classifier(architecture, toy)
+    encoded = architecture.encode(toy.configurations)
+    inputs = architecture.inputs(encoded, np.arange(8), classifier.scaling)
+    network = architecture.network(2)
+
+    def loss(parameters):
+        logits = network.apply({"params": parameters}, inputs, training=False)
+        return jax.nn.log_softmax(logits)[np.arange(8), toy.label[:8]].sum()
+
+    for leaf in jax.tree.leaves(jax.grad(loss)(classifier.parameters)):
+        assert np.isfinite(leaf).all()
+        assert np.abs(leaf).max() > 0
+
+
+def test_the_order_of_the_particles_does_not_matter(architecture, toy):
+    seen = toy.configurations
+    order = np.random.default_rng(1).permutation(seen.species.shape[1])
+    shuffled = replace(seen, positions=seen.positions[:, order], species=seen.species[:, order])
+    classifier = random_classifier(architecture, toy)
+    np.testing.assert_allclose(classifier.probabilities(shuffled), classifier.probabilities(seen), atol=1e-6)
+
+
+def test_empty_slots_do_not_matter(architecture, toy):
+    seen = toy.configurations
+    padded = replace(
+        seen,
+        positions=np.pad(seen.positions, ((0, 0), (0, 5), (0, 0))),
+        species=np.pad(seen.species, ((0, 0), (0, 5)), constant_values=-1),
+    )
+    classifier = random_classifier(architecture, toy)
+    np.testing.assert_allclose(classifier.probabilities(padded), classifier.probabilities(seen), atol=1e-6)
+
+
+def test_a_particle_and_its_periodic_image_are_one(architecture, toy):
+    # A shift by a whole box leaves the last bits of a position different, which may move it to the next cell.
+    seen = toy.configurations
+    cells = np.random.default_rng(2).integers(-1, 2, size=seen.positions.shape)
+    wrapped = seen.positions + cells * seen.box[:, None]
+    if architecture.name == "linear":  # freud takes positions inside the box, which every stored configuration has
+        wrapped = wrapped - seen.box[:, None] * np.rint(wrapped / seen.box[:, None])
+    classifier = random_classifier(architecture, toy)
+    found = classifier.probabilities(replace(seen, positions=wrapped))
+    np.testing.assert_allclose(found, classifier.probabilities(seen), atol=1e-5)
+
+
+def test_symmetry_of_the_box(architecture, toy):
+    """Translations by 8 pixels change nothing, except for the network of the log, which has an absolute place."""
+    seen = toy.configurations
+    moved = seen.positions + np.array([8, 16]) * seen.box[:, None] / 32
+    moved -= seen.box[:, None] * np.rint(moved / seen.box[:, None])
+    classifier = random_classifier(architecture, toy)
+    change = np.abs(classifier.probabilities(replace(seen, positions=moved)) - classifier.probabilities(seen)).max()
+    if architecture.name == "cnn2018":
+        assert change > 1e-3
+    else:
+        assert change < 1e-5
+
+
+def test_eight_configurations_can_be_learnt_by_heart(architecture, toy):
+    few = replace(toy, part=np.where(np.arange(40) < 8, "train", np.where(np.arange(40) < 12, "validation", "test")))
+    if architecture.name != "linear":  # labels without any meaning: only a network that can memorise will do
+        few = replace(few, label=np.concatenate([[0, 1, 1, 0, 1, 0, 0, 1], toy.label[8:]]))
+    recipe = replace(SHORT, iterations=30, l2=0.0, patience=30, learning_rate=3e-3, slow_above=1.0)
+    _, progress = train(few, architecture, recipe, seed=1)
+    learnt = random_classifier(architecture, few)
+    learnt = replace(learnt, parameters=progress.parameters)
+    encoded = architecture.encode(few.configurations)
+    learnt = replace(learnt, scaling=architecture.scaling(encoded, few.rows("train")))
+    np.testing.assert_array_equal(learnt.logits(encoded, np.arange(8)).argmax(axis=1), few.label[:8])
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another(architecture, toy):
+    first, second, other = (train(toy, architecture, SHORT, seed=seed)[1] for seed in (3, 3, 4))
+    assert first.history == second.history
+    jax.tree.map(np.testing.assert_array_equal, first.parameters, second.parameters)
+    assert first.history != other.history
