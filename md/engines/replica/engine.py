@@ -14,7 +14,7 @@ from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Minimized, Thermos
 from vitrify.md.engines.replica import cpu, layout
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Geometry, Precision
 from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST, Bath
-from vitrify.md.engines.replica.validation import check_ensemble, check_externals, check_thermostat
+from vitrify.md.engines.validation import check_ensemble, check_externals, check_thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
 from vitrify.md.model import PairTable

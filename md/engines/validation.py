@@ -1,4 +1,4 @@
-"""What the engine refuses, before any replica runs."""
+"""What every engine refuses, before any replica runs."""
 
 from __future__ import annotations
 
