@@ -70,10 +70,25 @@ class Engine(Protocol):
     at, stays as it was when it failed, and is passed over from then on; the others go on.
     """
 
-    name: str
-    device: str
-    pairs: PairTable
-    time_step: float
+    @property
+    def name(self) -> str:
+        """``replica`` or ``hoomd``."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What it runs on: ``cpu`` or ``gpu``."""
+        ...
+
+    @property
+    def pairs(self) -> PairTable:
+        """The pair table it was made for."""
+        ...
+
+    @property
+    def time_step(self) -> float:
+        """The time step [tau]."""
+        ...
 
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()

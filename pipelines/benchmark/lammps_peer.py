@@ -40,8 +40,8 @@ class LammpsMinimum:
 class LammpsMixture:
     """One configuration of a periodic two-dimensional mixture inside LAMMPS: one process, one core, newton on.
 
-    The neighbour list is looked at every step and rebuilt once a particle has moved half the skin (``neigh_modify every 1
-    delay 0 check yes``); particles are sorted in space every 1,000 steps, which is LAMMPS's default.
+    The neighbour list is looked at every step and rebuilt once a particle has moved half the skin (``neigh_modify every
+    1 delay 0 check yes``); particles are sorted in space every 1,000 steps, which is LAMMPS's default.
 
     Args:
         positions: (N, 2) [sigma_AA].
@@ -158,39 +158,37 @@ class LammpsMixture:
                 ]
             )
             report = log.read_text()
-        counts = _found(r"Iterations, force evaluations = (\d+) (\d+)", report)
+        iterations, evaluations = _found(r"Iterations, force evaluations = (\d+) (\d+)", report).groups()
         return LammpsMinimum(
             positions=self.positions,
             max_force=float(np.linalg.norm(self.forces, axis=1).max()),
-            iterations=int(counts[1]),
-            evaluations=int(counts[2]),
+            iterations=int(iterations),
+            evaluations=int(evaluations),
             stop=_found(r"Stopping criterion = (.+)", report)[1],
         )
 
     @property
     def positions(self) -> np.ndarray:
         """(N, 2) in the order given [sigma_AA]."""
-        return self._gathered("x")
+        return self._gathered(self.lammps.gather_atoms("x", 1, 3), 3)[:, :2]
 
     @property
     def velocities(self) -> np.ndarray:
         """(N, 2) in the order given [sigma_AA / tau]."""
-        return self._gathered("v")
+        return self._gathered(self.lammps.gather_atoms("v", 1, 3), 3)[:, :2]
 
     @property
     def forces(self) -> np.ndarray:
         """(N, 2) in the order given, of the last step [eps_AA / sigma_AA]."""
-        return self._gathered("f")
+        return self._gathered(self.lammps.gather_atoms("f", 1, 3), 3)[:, :2]
 
     def energies(self) -> np.ndarray:
         """(N,) per particle, half of each pair's energy to each partner, in this mixture's convention [eps_AA]."""
         self.lammps.command("run 0 post no")
-        gathered = self.lammps.gather("c_energies", 1, 1)
-        return np.array(gathered[: self.particles])
+        return self._gathered(self.lammps.gather("c_energies", 1, 1), 1)[:, 0]
 
-    def _gathered(self, name: str) -> np.ndarray:
-        flat = np.array(self.lammps.gather_atoms(name, 1, 3)[: 3 * self.particles])
-        return flat.reshape(self.particles, 3)[:, :2].copy()
+    def _gathered(self, values, columns: int) -> np.ndarray:
+        return np.array(values, dtype=np.float64).reshape(self.particles, columns)
 
     def close(self) -> None:
         """Give LAMMPS's memory back."""

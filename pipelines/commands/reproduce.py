@@ -1,9 +1,72 @@
-"""reproduce."""
+"""Verbs that reproduce: ``benchmark``."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
+class Question(StrEnum):
+    """What a benchmark measures."""
+
+    MD = "md"
+    QUENCH = "quench"
+
+
+class Device(StrEnum):
+    """Where the engines of this project run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+def benchmark(
+    question: Annotated[Question, typer.Argument(help="md: particle-steps per second; quench: cost of a minimum.")],
+    out: Annotated[Path | None, typer.Option(help="Directory for benchmark.json.")] = None,
+    particles: Annotated[int, typer.Option(help="N of one replica, at rho 1.2; quench adds N = 1080.")] = 4320,
+    replicas: Annotated[
+        int | None, typer.Option(help="Replicas at once (md: one a core, quench: 8; on a GPU 1,024).", min=1)
+    ] = None,
+    kt: Annotated[float | None, typer.Option(help="Temperature of the liquid [eps_AA]; md 0.4, quench 1.0.")] = None,
+    steps: Annotated[int, typer.Option(help="md: time steps a round.", min=1)] = 2000,
+    rounds: Annotated[int, typer.Option(help="md: how often each contender has its turn.", min=1)] = 5,
+    settle_steps: Annotated[
+        int, typer.Option(help="Steps from kT 2.0 to the liquid's kT, then as many there, before the clock.", min=1)
+    ] = 10_000,
+    device: Annotated[Device, typer.Option(help="Where all replicas run at once.")] = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of the starting liquids.", min=0)] = 1,
+) -> None:
+    """Measure this project's engines beside the peers that are installed, in turn, in one run: read the ratios."""
+    from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench
+
+    if question is Question.MD:
+        benchmark_md(
+            particles=particles,
+            replicas=replicas,
+            steps=steps,
+            rounds=rounds,
+            kt=0.4 if kt is None else kt,
+            settle_steps=settle_steps,
+            device=device.value,
+            seed=seed,
+            out=out,
+        )
+    else:
+        benchmark_quench(
+            sizes=sorted({1080, particles}),
+            replicas=replicas,
+            kt=1.0 if kt is None else kt,
+            settle_steps=settle_steps,
+            device=device.value,
+            seed=seed,
+            out=out,
+        )
+
+
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
+    app.command()(benchmark)

@@ -1,0 +1,29 @@
+"""The liquid every contender starts from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vitrify.md.bulk import random_liquid
+from vitrify.md.cooling import CoolingSpec
+from vitrify.md.engines.base import Engine, Thermostat
+from vitrify.md.ensemble import Ensemble
+
+GPU_REPLICAS = 1024
+"""Replicas that fill a card: several thread blocks a multiprocessor."""
+
+
+def equilibrate(engine: Engine, *, particles: int, kt: float, replicas: int, seed: int, steps: int) -> Ensemble:
+    """Independent liquids: random places, a ramp of ``steps`` steps from kT 2.0 to ``kt``, and as many steps there.
+
+    Raises:
+        ValueError: for impossible numbers, or a replica that fails on the way.
+    """
+    spec = CoolingSpec(
+        particles=particles, replicas=replicas, kt_end=kt, ramp_steps=steps, equilibration_steps=0, frames=1, seed=seed
+    )
+    start = random_liquid(spec, np.arange(replicas), engine)
+    liquid = engine.integrate(start, 2 * steps, Thermostat(schedule=spec.schedule))
+    if liquid.failed.any():
+        raise ValueError(f"the starting liquid failed: {next(filter(None, liquid.failure))}")
+    return liquid
