@@ -75,8 +75,7 @@ def cooling_curves(runs: Sequence[RunDirectory]) -> list[CoolingCurve]:
             one rate and one seed, whose replicas are the same and not independent.
     """
     for run in runs:
-        if run.spec["protocol"] != "cool":
-            raise ValueError(f"{run.path}: got protocol {run.spec['protocol']!r}, expected a run of vitrify cool")
+        require_frames(run, "cool")
     _same(runs, ("particles", "density", "fraction_a"))
     by_rate: dict[tuple, list[RunDirectory]] = {}
     for run in runs:
@@ -170,6 +169,14 @@ def curve_columns(curves: Sequence[CoolingCurve]) -> dict[str, np.ndarray]:
         for name, column in columns.items():
             rows.setdefault(name, []).append(column)
     return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def require_frames(run: RunDirectory, protocol: str) -> None:
+    """Raise ValueError unless a run is of that protocol and has a frame in its table."""
+    if run.spec["protocol"] != protocol:
+        raise ValueError(f"{run.path}: got protocol {run.spec['protocol']!r}, expected a run of vitrify {protocol}")
+    if not len(run.table["frame"]):
+        raise ValueError(f"{run.path}: its table has no row, expected at least one frame")
 
 
 def _same(runs: Sequence[RunDirectory], fields: tuple[str, ...]) -> None:

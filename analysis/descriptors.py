@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrify.analysis.neighbours import Neighbours, neighbours_within, voronoi_neighbours
-from vitrify.md.model import EMPTY, A, B
+from vitrify.md.model import A, B
 
 if TYPE_CHECKING:
-    from vitrify.md.rundir import Configuration
+    from vitrify.md.trajectory import Configuration
 
 PAIRS = (("AA", A, A), ("AB", A, B), ("BB", B, B))
 SPECIES = (("A", A), ("B", B))
@@ -67,8 +67,8 @@ def radial_distribution(
     low, high = radius_range
     if not (0 <= low < high and 0 < step <= high - low):
         raise ValueError(f"g(r): got radii {low} to {high} in steps of {step}, expected at least one bin")
-    positions, species = _filled(configuration)
-    near = neighbours_within(high, positions, configuration.box, configuration.periodic)
+    species = configuration.species
+    near = neighbours_within(high, configuration.positions, configuration.box, configuration.periodic)
     edges = low + step * np.arange(round((high - low) / step) + 1)
     shell = np.pi * np.diff(edges**2)
     area = float(np.prod(configuration.box))
@@ -104,9 +104,11 @@ def bond_order(near: Neighbours, particles: int, k: int) -> np.ndarray:
 
 
 def bonds(configuration: Configuration) -> Neighbours:
-    """Pairs of A and B no longer than BOND_LENGTH; indices count the filled slots of the configuration."""
-    positions, species = _filled(configuration)
-    near = neighbours_within(float(BOND_LENGTH.max()), positions, configuration.box, configuration.periodic)
+    """Pairs of A and B no longer than BOND_LENGTH."""
+    species = configuration.species
+    near = neighbours_within(
+        float(BOND_LENGTH.max()), configuration.positions, configuration.box, configuration.periodic
+    )
     matter = np.isin(species[near.i], (A, B)) & np.isin(species[near.j], (A, B))
     near = near.select(matter)
     return near.select(near.distance < BOND_LENGTH[species[near.i], species[near.j]])
@@ -156,16 +158,16 @@ def descriptors(configuration: Configuration, members: np.ndarray | None = None)
     Raises:
         ValueError: for a mask of another length or without particles.
     """
-    positions, species = _filled(configuration)
+    species = configuration.species
     member = np.isin(species, (A, B))
     if members is not None:
-        if np.shape(members) != np.shape(configuration.species):
-            raise ValueError(f"members: got shape {np.shape(members)}, expected {np.shape(configuration.species)}")
-        member &= np.asarray(members, dtype=bool)[configuration.species != EMPTY]
+        if np.shape(members) != np.shape(species):
+            raise ValueError(f"members: got shape {np.shape(members)}, expected {np.shape(species)}")
+        member &= np.asarray(members, dtype=bool)
     if not member.any():
         raise ValueError("members: got no A or B particle, expected at least one")
     count = len(species)
-    voronoi = voronoi_neighbours(positions, configuration.box, configuration.periodic)
+    voronoi = voronoi_neighbours(configuration.positions, configuration.box, configuration.periodic)
     sides = np.bincount(voronoi.i, minlength=count).clip(SIDES[0], SIDES[-1])
     bonded = bonds(configuration)
     values: dict[str, float] = {}
@@ -208,12 +210,6 @@ def descriptor_vector(configuration: Configuration) -> tuple[tuple[str, ...], np
     for name, _, _ in PAIRS:
         names += [f"g_{name}({radius:.3f})" for radius in radial.radius]
     return tuple(names), np.nan_to_num(np.concatenate([list(scalars.values()), radial.g.ravel()]))
-
-
-def _filled(configuration: Configuration) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (n, 2) and species (n,) of the slots that hold a particle."""
-    filled = np.asarray(configuration.species) != EMPTY
-    return np.asarray(configuration.positions, dtype=np.float64)[filled], np.asarray(configuration.species)[filled]
 
 
 def _mean(values: np.ndarray) -> float:

@@ -62,7 +62,7 @@ PALETTE = ("#1b4f8f", "#d55e00", "#009e73", "#b0519a", "#56b4e9", "#8a6d1b", "#3
 """Unordered things, after Okabe and Ito."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SLOW_TO_FAST = LinearSegmentedColormap.from_list(
-    "slow_to_fast", ["#16365f", "#2f83b7", "#8f9e8b", "#e0912f", "#b5341a"]
+    "slow_to_fast", ["#16365f", "#2f83b7", "#c4a035", "#dd7a26", "#a52a17"]
 )
 SPECIES_COLOURS = {A: "#8fb3d4", B: "#d5692a", SUBSTRATE: "#8b8f97"}
 SPECIES_DIAMETERS = {A: 1.0, B: 0.7, SUBSTRATE: 0.6}

@@ -87,7 +87,8 @@ def voronoi_neighbours(positions: np.ndarray, box: np.ndarray, periodic: tuple[b
     voronoi = freud.locality.Voronoi()
     voronoi.compute((freud_box, points))
     pairs = _exact(voronoi.nlist, positions, box, periodic)
-    across_the_gap = (np.abs(pairs.separation) > np.array([freud_box.Lx, freud_box.Ly]) / 2).any(axis=1)
+    longest = np.array([freud_box.Lx, freud_box.Ly]) / 2
+    across_the_gap = np.logical_or.reduce(np.abs(pairs.separation) > longest, axis=1)
     return pairs.select(~across_the_gap)
 
 

@@ -1,9 +1,76 @@
-"""measure."""
+"""Measuring glasses: ``analyze``, ``report``."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
+def window(text: str) -> tuple[float, float]:
+    """A range of kT as two numbers.
+
+    >>> window("0.05,0.20")
+    (0.05, 0.2)
+    """
+    try:
+        low, high = (float(number) for number in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(f"got {text!r}, expected two temperatures such as 0.05,0.20") from error
+    return low, high
+
+
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
+    app.command()(analyze)
+    app.command()(report)
+
+
+def analyze(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories of one system.", metavar="RUN...")],
+    out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
+    glass_window: Annotated[
+        str, typer.Option(help="Range of kT [eps_AA] of the glass line of Tg.", metavar="KT,KT")
+    ] = "0.05,0.20",
+    liquid_window: Annotated[
+        str, typer.Option(help="Range of kT [eps_AA] of the liquid line of Tg.", metavar="KT,KT")
+    ] = "0.50,0.80",
+    structure: Annotated[bool, typer.Option(help="Measure the stored configurations: descriptors.csv, g(r).")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap over replicas.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace another analysis that is there.")] = False,
+) -> None:
+    """Cooling curves, Tg with its interval, equilibrium energies, structure and films of RUN...: tables and figures.
+
+    Energies are per particle [eps_AA], truncated and not shifted; errors are standard errors over replicas. Runs of one
+    cooling rate are pooled.
+    """
+    from vitrify.analysis.findings import analyze as analyze_runs
+    from vitrify.analysis.glass_transition import Windows
+    from vitrify.md.rundir import RunDirectory
+    from vitrify.pipelines.progress import progress_bar
+
+    windows = Windows(glass=window(glass_window), liquid=window(liquid_window))
+    opened = [RunDirectory.open(run) for run in runs]
+    with progress_bar("analyze") as progress:
+        lines = analyze_runs(
+            opened, out, windows=windows, seed=seed, structure=structure, force=force, progress=progress
+        )
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"{out}: tables and figures")
+
+
+def report(
+    directories: Annotated[
+        list[Path], typer.Argument(help="Run, analysis, evaluation or benchmark directories.", metavar="DIR...")
+    ],
+    out: Annotated[Path, typer.Option(help="HTML file to write.", metavar="FILE")] = Path("report.html"),
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "Glasses in two dimensions",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
+) -> None:
+    """One self-contained HTML file of what the directories hold: figures, tables, provenance."""
+    from vitrify.analysis.chapters import write_chapters
+
+    write_chapters(directories, out, title=title, force=force)
+    typer.echo(f"{out}: report of {len(directories)} directories")
