@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from vitrify.md.engines.replica import serial
+from vitrify.md.engines.replica import blocks, serial
 from vitrify.md.engines.replica.targets import compile_program
 
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -34,11 +34,16 @@ SERIAL = {
 }
 
 single = compile_program(
-    compile_function, real=np.float32, fixed=np.int32, upper_bits=compile_function(serial.upper_bits), **SERIAL
+    compile_function, blocks, real=np.float32, fixed=np.int32, upper_bits=compile_function(serial.upper_bits), **SERIAL
 )
 """Single precision: dynamics."""
 
 double = compile_program(
-    compile_function, real=np.float64, fixed=np.int64, upper_bits=compile_function(serial.upper_bits_of_64), **SERIAL
+    compile_function,
+    blocks,
+    real=np.float64,
+    fixed=np.int64,
+    upper_bits=compile_function(serial.upper_bits_of_64),
+    **SERIAL,
 )
 """Double precision: inherent structures and everything that is reported."""

@@ -11,8 +11,8 @@ from vitrify.md.engines.replica.thermostat import rescaling
 
 def rebuild(particles, neighbours, grid, box, pairs, scratch):
     """Sort, and list the neighbours anew; False when the list is too small."""
-    sort_particles(particles, grid, box, scratch)
-    return list_neighbours(particles, neighbours, grid, box, pairs, scratch) <= neighbours.ids.shape[1]
+    sort_particles(particles, grid, box)
+    return list_neighbours(particles, neighbours, grid, box, pairs, scratch)
 
 
 def all_forces(particles, neighbours, box, pairs, externals):
@@ -24,18 +24,18 @@ def all_forces(particles, neighbours, box, pairs, externals):
 def slow_enough(particles, half_step, fastest2, scratch):
     """Whether every squared speed after the next half kick is a number up to ``fastest2``."""
     slow = 0
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         vx = particles.vx[i] + half_step * particles.fx[i]
         vy = particles.vy[i] + half_step * particles.fy[i]
         slow += 1 if vx * vx + vy * vy <= fastest2 else 0
-    return total(slow, scratch) == len(particles.x)
+    return total(slow, scratch) == len(particles.slot)
 
 
 def kick_and_drift(particles, box, time_step):
     """Half a kick and the whole drift of velocity Verlet."""
     half_step = real(0.5) * time_step
     steps_x, steps_y = time_step / box.scale_x, time_step / box.scale_y
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         vx = particles.vx[i] + half_step * particles.fx[i]
         vy = particles.vy[i] + half_step * particles.fy[i]
         particles.vx[i] = vx
@@ -53,7 +53,7 @@ def nearest(steps):
 def kick(particles, half_step, member, scratch):
     """The second half kick; returns sum v^2 over the thermostat group."""
     twice_kinetic = 0.0
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         vx = particles.vx[i] + half_step * particles.fx[i]
         vy = particles.vy[i] + half_step * particles.fy[i]
         particles.vx[i] = vx
@@ -64,7 +64,7 @@ def kick(particles, half_step, member, scratch):
 
 def rescale(particles, factor, member):
     """Scale the velocities of the thermostat group."""
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         scale = factor if member[particles.species[i]] > real(0) else real(1)
         particles.vx[i] *= scale
         particles.vy[i] *= scale
@@ -74,7 +74,7 @@ def rescale(particles, factor, member):
 def furthest_out(particles, scratch):
     """The largest |y| in fixed point."""
     out = fixed(0)
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         out = max(out, abs(particles.y[i]))
     return largest(out, scratch)
 
@@ -122,7 +122,7 @@ def resume(particles, neighbours, grid, box, pairs, current_x, current_y, scratc
     """Repeat the last build, then go to the present; build anew where the particles have moved too far since."""
     if not rebuild(particles, neighbours, grid, box, pairs, scratch):
         return False
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         particles.x[i] = current_x[particles.slot[i]]
         particles.y[i] = current_y[particles.slot[i]]
     barrier()

@@ -13,7 +13,19 @@ import numpy as np
 from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Minimized, Thermostat
 from vitrify.md.engines.replica import cpu, layout
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Geometry, Precision
-from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST, Bath
+from vitrify.md.engines.replica.state import (
+    DONE,
+    LIST_FULL,
+    LOST,
+    TOO_FAST,
+    Bath,
+    BlockNeighbours,
+    Box,
+    Grid,
+    Pairs,
+    Particles,
+)
+from vitrify.md.engines.replica.vectors import WIDTH
 from vitrify.md.engines.validation import check_ensemble, check_externals, check_thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
@@ -108,7 +120,7 @@ class ReplicaEngine:
 
             ended = with_room(run, replica)
             particles, geometry = replica.particles, replica.geometry
-            positions[row, particles.slot] = geometry.decode(np.stack([particles.x, particles.y], axis=1))
+            positions[row, particles.slot] = geometry.decode(coordinates(particles))
             velocities[row, particles.slot] = np.stack([particles.vx, particles.vy], axis=1)
             origin[row, particles.slot] = geometry.decode(np.stack([particles.built_x, particles.built_y], axis=1))
             if ended != DONE:
@@ -150,7 +162,7 @@ class ReplicaEngine:
 
             ended = with_room(run, replica)
             particles = replica.particles
-            positions[row, particles.slot] = replica.geometry.decode(np.stack([particles.x, particles.y], axis=1))
+            positions[row, particles.slot] = replica.geometry.decode(coordinates(particles))
             if ended != DONE:
                 failure[row] = REASONS[ended].format(skin=self.skin)
 
@@ -180,7 +192,7 @@ class ReplicaEngine:
                 ),
                 replica,
             )
-            energies[row, replica.particles.slot] = of_particle
+            energies[row, replica.particles.slot] = of_particle[: len(replica.particles.slot)]
 
         self.measured(ensemble, energies, measure)
         return energies
@@ -202,7 +214,7 @@ class ReplicaEngine:
                 replica,
             )
             particles = replica.particles
-            forces[row, particles.slot] = np.stack([particles.fx, particles.fy], axis=1)
+            forces[row, particles.slot] = np.stack([particles.fx, particles.fy], axis=1)[: len(particles.slot)]
 
         self.measured(ensemble, forces, measure)
         return forces
@@ -211,15 +223,14 @@ class ReplicaEngine:
         """Arrays for replica ``row``."""
         reach = self.pairs.longest_cutoff + skin
         geometry = Geometry.of(ensemble.box[row], ensemble.periodic, reach, precision)
-        count, box = int(ensemble.particles[row]), geometry.state(skin, reach)
-        density = count / np.prod(ensemble.box[row])
+        particles = int(ensemble.particles[row])
+        box = geometry.state(skin, reach, particles)
         return ReplicaArrays(
             geometry,
-            layout.particle_arrays(count, ensemble.slots, precision),
-            layout.grid_arrays(count, box, precision),
+            layout.particle_arrays(particles, ensemble.slots, WIDTH, precision),
+            layout.grid_arrays(particles, box, precision),
             box,
             layout.pair_parameters(self.pairs, skin, precision),
-            min(max(count, 1), int(16 + 1.5 * np.pi * reach**2 * max(density, 1.2))),
         )
 
     def bath(self, ensemble: Ensemble, row: int, thermostat: Thermostat | None, externals: Sequence[External]) -> Bath:
@@ -265,6 +276,9 @@ class ReplicaEngine:
                 pass
 
 
+FIRST_ROOM = 128
+"""Neighbours of one species a block has room for at first."""
+
 NO_SCRATCH = np.zeros(1)
 """One lane needs no shared memory."""
 
@@ -273,21 +287,26 @@ class ReplicaArrays(NamedTuple):
     """What one replica needs to run."""
 
     geometry: Geometry
-    particles: layout.Particles
-    grid: layout.Grid
-    box: layout.Box
-    pairs: layout.Pairs
-    capacity: int
+    particles: Particles
+    grid: Grid
+    box: Box
+    pairs: Pairs
 
 
-def with_room(run: Callable[[layout.Neighbours], int], replica: ReplicaArrays) -> int:
-    """Run with a neighbour list that is large enough: a full list grows and the segment is redone."""
-    count, capacity = len(replica.particles.x), replica.capacity
+def with_room(run: Callable[[BlockNeighbours], int], replica: ReplicaArrays) -> int:
+    """Run with neighbour lists that are large enough: full ones grow and the segment is redone."""
+    precision = replica.geometry.precision
+    blocks, species, room = len(replica.particles.x) // WIDTH, replica.pairs.cutoff2.shape[0], FIRST_ROOM
     while True:
-        ended = run(layout.neighbour_arrays(count, capacity))
+        ended = run(layout.block_neighbour_arrays(blocks, WIDTH, species, room, precision))
         if ended != LIST_FULL:
             return ended
-        capacity *= 2
+        room *= 2
+
+
+def coordinates(particles: Particles) -> np.ndarray:
+    """Fixed-point coordinates, (N, 2)."""
+    return np.stack([particles.x, particles.y], axis=1)[: len(particles.slot)]
 
 
 def unfit(ensemble: Ensemble, row: int) -> str:

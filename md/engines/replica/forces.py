@@ -10,22 +10,33 @@ import numpy as np
 from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, real
 
 
+def force_over_distance(r2, repulsion, attraction):
+    """|F| / r of a pair at squared distance ``r2``, from 48 eps sigma^12 and 24 eps sigma^6."""
+    inverse2 = real(1) / r2
+    inverse6 = inverse2 * inverse2 * inverse2
+    return (repulsion * inverse6 - attraction) * inverse6 * inverse2
+
+
+def half_energy(r2, repulsion, attraction):
+    """Half of a pair's energy, not shifted."""
+    inverse2 = real(1) / r2
+    inverse6 = inverse2 * inverse2 * inverse2
+    return (repulsion * inverse6 - real(2) * attraction) * inverse6 * real(1 / 24)
+
+
 def pair_forces(particles, neighbours, box, pairs):
     """Set fx, fy to the pair forces."""
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         x, y, species = particles.x[i], particles.y[i], particles.species[i]
         fx, fy = real(0), real(0)
         for k in range(neighbours.count[i]):
-            j = neighbours.ids[i, k]
+            j = neighbours.ids[k, i]
             dx = real(fixed(x - particles.x[j])) * box.scale_x
             dy = real(fixed(y - particles.y[j])) * box.scale_y
             r2 = dx * dx + dy * dy
             other = particles.species[j]
             if r2 < pairs.cutoff2[species, other]:
-                inverse2 = real(1) / r2
-                inverse6 = inverse2 * inverse2 * inverse2
-                repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
-                strength = (repulsion * inverse6 - attraction) * inverse6 * inverse2
+                strength = force_over_distance(r2, pairs.repulsion[species, other], pairs.attraction[species, other])
                 fx += strength * dx
                 fy += strength * dy
         particles.fx[i] = fx
@@ -43,29 +54,24 @@ def external_forces(particles, box, externals):
         particles.fy[i] -= externals.stiffness_y[t] * dy
     barrier()
     for w in range(len(externals.wall_start)):
-        for i in range(lane(), len(particles.x), lanes()):
-            # In floating point: a 64-bit difference across half the box would overflow and pull up what lies far below.
-            if particles.y[i] > externals.wall_start[w]:
-                above = real(np.float64(particles.y[i]) - np.float64(externals.wall_start[w])) * box.scale_y
-                particles.fy[i] -= externals.wall_stiffness[w] * above
+        for i in range(lane(), len(particles.slot), lanes()):
+            above = real(np.int64(particles.y[i]) - np.int64(externals.wall_start[w])) * box.scale_y
+            particles.fy[i] -= externals.wall_stiffness[w] * max(above, real(0))
         barrier()
 
 
 def pair_energies(particles, neighbours, box, pairs, energies):
     """Set ``energies`` to half of each particle's pair energies, truncated and not shifted."""
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         x, y, species = particles.x[i], particles.y[i], particles.species[i]
         energy = real(0)
         for k in range(neighbours.count[i]):
-            j = neighbours.ids[i, k]
+            j = neighbours.ids[k, i]
             dx = real(fixed(x - particles.x[j])) * box.scale_x
             dy = real(fixed(y - particles.y[j])) * box.scale_y
             r2 = dx * dx + dy * dy
             other = particles.species[j]
             if r2 < pairs.cutoff2[species, other]:
-                inverse2 = real(1) / r2
-                inverse6 = inverse2 * inverse2 * inverse2
-                repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
-                energy += (repulsion * inverse6 - real(2) * attraction) * inverse6
-        energies[i] = energy / real(24)
+                energy += half_energy(r2, pairs.repulsion[species, other], pairs.attraction[species, other])
+        energies[i] = energy
     barrier()

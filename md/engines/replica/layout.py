@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitrify.md.engines.replica.state import Box, Externals, Grid, Neighbours, Pairs, Particles
+from vitrify.md.engines.replica.state import BlockNeighbours, Box, Externals, Grid, Pairs, Particles
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Tether, Wall
 from vitrify.md.model import PairTable
 
-CELL_ROOM = 1 << 20
-"""Cells are made larger than they need be rather than have more of them than this."""
+ROW_HEIGHT = 0.5
+"""Height of a cell [sigma_AA]: low ones, so that few particles are looked at in vain."""
+
+CELLS_PER_PARTICLE = 4
+"""In a dilute system cells grow rather than outnumber the particles by more than this."""
 
 
 @dataclass(frozen=True)
@@ -73,41 +76,75 @@ class Geometry:
         """Fixed point to positions; in single precision ``encode`` of it gives back every bit."""
         return coordinates * (self.lengths / self.precision.period) + self.centre
 
-    def state(self, skin: float, reach: float) -> Box:
+    def state(self, skin: float, reach: float, particles: int) -> Box:
         """What the program needs to know."""
-        real = self.precision.real
-        scale = self.lengths / self.precision.period
-        cells = np.clip(self.lengths // reach, 1, np.sqrt(CELL_ROOM)).astype(int)
-        limit = int(self.box[1] / 2 / scale[1]) if self.open_y else 0
-        return Box(real(scale[0]), real(scale[1]), int(cells[0]), int(cells[1]), limit, real(skin))
+        real, scale = self.precision.real, self.lengths / self.precision.period
+        most = CELLS_PER_PARTICLE * particles
+        columns = int(np.clip(self.lengths[0] // reach, 1, most))
+        rows = int(np.clip(self.lengths[1] // ROW_HEIGHT, 1, max(most // columns, 1)))
+        return Box(
+            scale_x=real(scale[0]),
+            scale_y=real(scale[1]),
+            columns=columns,
+            rows=rows,
+            margin=int(reach * rows / self.lengths[1]) + 1,
+            limit=int(self.box[1] / 2 / scale[1]) if self.open_y else 0,
+            skin=real(skin),
+        )
 
 
 def pair_parameters(pairs: PairTable, skin: float, precision: Precision) -> Pairs:
     """The pair table as the program wants it."""
-    sigma6 = pairs.sigma**6
-    tables = pairs.r_cut**2, 48 * pairs.epsilon * sigma6**2, 24 * pairs.epsilon * sigma6, (pairs.r_cut + skin) ** 2
-    return Pairs(*(np.ascontiguousarray(table, precision.real) for table in tables))
+
+    def table(values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(values, precision.real)
+
+    return Pairs(
+        cutoff2=table(pairs.r_cut**2),
+        repulsion=table(48 * pairs.epsilon * pairs.sigma**12),
+        attraction=table(24 * pairs.epsilon * pairs.sigma**6),
+        reach2=table((pairs.r_cut + skin) ** 2),
+    )
 
 
-def particle_arrays(count: int, slots: int, precision: Precision) -> Particles:
-    """Room for one replica's particles."""
-    fixed = [np.empty(count, precision.fixed) for _ in range(4)]
-    real = [np.zeros(count, precision.real) for _ in range(4)]
-    index = [np.empty(count, np.int32) for _ in range(2)]
-    return Particles(*fixed[:2], *real, *index, np.full(slots, -1, np.int32), *fixed[2:])
+def particle_arrays(particles: int, slots: int, padding: int, precision: Precision) -> Particles:
+    """Room for one replica's particles, rounded up to a multiple of ``padding`` where vectors want it."""
+    longer = -(-particles // padding) * padding
+    fixed, real = precision.fixed, precision.real
+    return Particles(
+        x=np.empty(longer, fixed),
+        y=np.empty(longer, fixed),
+        vx=np.zeros(particles, real),
+        vy=np.zeros(particles, real),
+        fx=np.zeros(longer, real),
+        fy=np.zeros(longer, real),
+        species=np.empty(longer, np.int32),
+        slot=np.empty(particles, np.int32),
+        place=np.full(slots, -1, np.int32),
+        built_x=np.empty(particles, fixed),
+        built_y=np.empty(particles, fixed),
+    )
 
 
-def grid_arrays(count: int, box: Box, precision: Precision) -> Grid:
+def grid_arrays(particles: int, box: Box, precision: Precision) -> Grid:
     """Scratch for sorting."""
     cells = box.columns * box.rows
-    index = [np.empty(size, np.int32) for size in (cells + 1, cells, count, count, count)]
-    return Grid(*index[:4], np.empty(count, precision.fixed), np.empty(count, precision.real), index[4])
+    return Grid(
+        start=np.empty(cells + 1, np.int32),
+        cursor=np.empty(cells, np.int32),
+        cell=np.empty(particles, np.int32),
+        member=np.empty(particles, np.int32),
+        spare=np.empty(particles, precision.fixed),
+        spare_real=np.empty(particles, precision.real),
+        spare_index=np.empty(particles, np.int32),
+    )
 
 
-def neighbour_arrays(count: int, capacity: int) -> Neighbours:
-    """Room for ``capacity`` neighbours a particle; ids take 16 bits where they can."""
-    ids = np.uint16 if count <= 1 << 16 else np.uint32
-    return Neighbours(np.empty(count, np.int32), np.empty((count, capacity), ids))
+def block_neighbour_arrays(blocks: int, width: int, species: int, room: int, precision: Precision) -> BlockNeighbours:
+    """Neighbour lists of ``room`` entries for each block and species; ids take 16 bits where they can."""
+    parameters = [np.empty((blocks, species, width), precision.real) for _ in range(4)]
+    ids = np.uint16 if blocks * width <= 1 << 16 else np.uint32
+    return BlockNeighbours(np.zeros((blocks, species), np.int32), np.empty((blocks, species, room), ids), *parameters)
 
 
 def external_arrays(externals: Sequence[External], row: int, geometry: Geometry) -> Externals:
@@ -123,11 +160,13 @@ def external_arrays(externals: Sequence[External], row: int, geometry: Geometry)
     # A wall may begin outside the period, where no particle comes: the ends of the period stand for it.
     turns = np.clip((starts[:, 1] - geometry.centre[1]) / geometry.lengths[1], -0.5, 0.5 - 2.0**-32)
     return Externals(
-        slots,
-        *(np.ascontiguousarray(sites[:, axis]) for axis in (0, 1)),
-        *(np.ascontiguousarray(stiffness[:, axis]) for axis in (0, 1)),
-        (turns * geometry.precision.period).astype(fixed),
-        np.array([wall.stiffness for wall in walls], real),
+        slot=slots,
+        site_x=np.ascontiguousarray(sites[:, 0]),
+        site_y=np.ascontiguousarray(sites[:, 1]),
+        stiffness_x=np.ascontiguousarray(stiffness[:, 0]),
+        stiffness_y=np.ascontiguousarray(stiffness[:, 1]),
+        wall_start=(turns * geometry.precision.period).astype(fixed),
+        wall_stiffness=np.array([wall.stiffness for wall in walls], real),
     )
 
 
@@ -135,8 +174,8 @@ def load(particles: Particles, ensemble: Ensemble, row: int, positions: np.ndarr
     """Fill ``particles`` with replica ``row`` at ``positions`` (N, 2), empty slots left out."""
     filled = np.flatnonzero(ensemble.filled[row])
     coordinates = geometry.encode(positions[filled])
-    particles.x[:], particles.y[:] = coordinates.T
+    particles.x[: len(filled)], particles.y[: len(filled)] = coordinates.T
     particles.vx[:], particles.vy[:] = ensemble.velocities[row, filled].T
-    particles.species[:] = ensemble.species[row, filled]
+    particles.species[: len(filled)] = ensemble.species[row, filled]
     particles.slot[:] = filled
     particles.place[filled] = np.arange(len(filled))

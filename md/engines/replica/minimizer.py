@@ -24,7 +24,7 @@ LONGEST_MOVE = 0.1
 def strongest_force(particles, scratch):
     """max|F| over particles [eps_AA / sigma_AA]."""
     strongest2 = real(0)
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         force2 = particles.fx[i] * particles.fx[i] + particles.fy[i] * particles.fy[i]
         strongest2 = max(strongest2, force2)
     return math.sqrt(largest(strongest2, scratch))
@@ -33,7 +33,7 @@ def strongest_force(particles, scratch):
 def mix(particles, time_step, fraction, scratch):
     """Kick, and turn velocities towards the forces; returns the power F.v before it, and the top speed after it."""
     power, force2, speed2 = 0.0, 0.0, 0.0
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         fx, fy = particles.fx[i], particles.fy[i]
         vx, vy = particles.vx[i], particles.vy[i]
         power += fx * vx + fy * vy
@@ -42,7 +42,7 @@ def mix(particles, time_step, fraction, scratch):
     power, force2, speed2 = total(power, scratch), total(force2, scratch), total(speed2, scratch)
     keep, turn = (0.0, 0.0) if power <= 0.0 else (1.0 - fraction, fraction * math.sqrt(speed2 / force2))
     fastest2 = 0.0
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         vx = keep * particles.vx[i] + (turn + time_step) * particles.fx[i]
         vy = keep * particles.vy[i] + (turn + time_step) * particles.fy[i]
         particles.vx[i] = vx
@@ -53,7 +53,7 @@ def mix(particles, time_step, fraction, scratch):
 
 def drift(particles, box, time_step):
     """Move along the velocities."""
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         particles.x[i] = fixed(particles.x[i] + nearest(particles.vx[i] * time_step / box.scale_x))
         particles.y[i] = fixed(particles.y[i] + nearest(particles.vy[i] * time_step / box.scale_y))
     barrier()

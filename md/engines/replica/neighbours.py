@@ -1,23 +1,25 @@
-"""Sorting into cells, and the neighbour list. Both are functions of the positions alone: a restart repeats them exactly."""
+"""Sorting into cells, and neighbour lists. Both are functions of the positions alone: a restart repeats them exactly.
+
+The box is cut into strips along y, each at least as wide as forces and skin reach, and the strips into low cells. Cells are
+numbered strip by strip, up one and down the next, so that particles sorted by cell follow a path without jumps, and the
+particles between two heights of a strip are one run of memory.
+"""
 
 from __future__ import annotations
 
 from vitrify.md.engines.replica.serial import add_one, barrier, fixed, lane, lanes, largest, real, upper_bits
 
 
-def bin_into_cells(particles, grid, box, scratch):
-    """List the members of every cell, by slot within a cell whatever order the lanes come in."""
-    n = len(particles.x)
+def sort_particles(particles, grid, box):
+    """Renumber the particles cell by cell, by slot within a cell whatever order the lanes come in."""
+    n = len(particles.slot)
     cells = box.columns * box.rows
     for cell in range(lane(), cells, lanes()):
         grid.cursor[cell] = 0
     barrier()
     for i in range(lane(), n, lanes()):
-        column = (upper_bits(particles.x[i]) * box.columns) >> 32
-        row = (upper_bits(particles.y[i]) * box.rows) >> 32
-        cell = row * box.columns + column
-        grid.cell[i] = cell
-        add_one(grid.cursor, cell)
+        grid.cell[i] = cell_of(column_of(particles, i, box), row_of(particles, i, box), box)
+        add_one(grid.cursor, grid.cell[i])
     barrier()
     if lane() == 0:
         before = 0
@@ -34,6 +36,32 @@ def bin_into_cells(particles, grid, box, scratch):
     for cell in range(lane(), cells, lanes()):
         sort_cell(grid.member, grid.start[cell], grid.start[cell + 1], particles.slot)
     barrier()
+    reorder(particles.x, grid.member, grid.spare, n)
+    reorder(particles.y, grid.member, grid.spare, n)
+    reorder(particles.vx, grid.member, grid.spare_real, n)
+    reorder(particles.vy, grid.member, grid.spare_real, n)
+    reorder(particles.species, grid.member, grid.spare_index, n)
+    reorder(particles.slot, grid.member, grid.spare_index, n)
+    for i in range(lane(), n, lanes()):
+        particles.place[particles.slot[i]] = i
+        particles.built_x[i] = particles.x[i]
+        particles.built_y[i] = particles.y[i]
+    barrier()
+
+
+def column_of(particles, i, box):
+    """The strip particle ``i`` lies in."""
+    return (upper_bits(particles.x[i]) * box.columns) >> 32
+
+
+def row_of(particles, i, box):
+    """How far up its strip particle ``i`` lies."""
+    return (upper_bits(particles.y[i]) * box.rows) >> 32
+
+
+def cell_of(column, row, box):
+    """The number of a cell: odd strips are counted downwards."""
+    return column * box.rows + (box.rows - 1 - row if column & 1 else row)
 
 
 def sort_cell(member, start, end, slot):
@@ -47,66 +75,58 @@ def sort_cell(member, start, end, slot):
         member[hole] = held
 
 
-def reorder(values, member, spare):
+def reorder(values, member, spare, n):
     """``values = values[member]``."""
-    for i in range(lane(), len(values), lanes()):
+    for i in range(lane(), n, lanes()):
         spare[i] = values[member[i]]
     barrier()
-    for i in range(lane(), len(values), lanes()):
+    for i in range(lane(), n, lanes()):
         values[i] = spare[i]
     barrier()
 
 
-def sort_particles(particles, grid, box, scratch):
-    """Renumber the particles cell by cell."""
-    bin_into_cells(particles, grid, box, scratch)
-    reorder(particles.x, grid.member, grid.spare)
-    reorder(particles.y, grid.member, grid.spare)
-    reorder(particles.vx, grid.member, grid.spare_real)
-    reorder(particles.vy, grid.member, grid.spare_real)
-    reorder(particles.species, grid.member, grid.spare_index)
-    reorder(particles.slot, grid.member, grid.spare_index)
-    reorder(grid.cell, grid.member, grid.spare_index)
-    for i in range(lane(), len(particles.x), lanes()):
-        grid.member[i] = i
-        particles.place[particles.slot[i]] = i
-    barrier()
+def members_between(grid, box, column, lowest, highest, part):
+    """The run of particles between two rows of a strip; rows beyond the box's ends continue, as ``part`` 1, at the other."""
+    if highest - lowest + 1 >= box.rows:
+        lowest, highest = 0, box.rows - 1
+    first, last = max(lowest, 0), min(highest, box.rows - 1)
+    if part == 1:
+        first, last = (lowest + box.rows, box.rows - 1) if lowest < 0 else (0, highest - box.rows)
+    if first > last:
+        return 0, 0
+    begin, end = cell_of(column, first, box), cell_of(column, last, box)
+    return grid.start[min(begin, end)], grid.start[max(begin, end) + 1]
 
 
 def list_neighbours(particles, neighbours, grid, box, pairs, scratch):
-    """List every pair within its cut-off and the skin; returns the longest list, which may be more than there is room for."""
-    n = len(particles.x)
-    room = neighbours.ids.shape[1]
-    across, along = min(box.columns, 3), min(box.rows, 3)
+    """List every pair within its cut-off and the skin; False where a list has no more room."""
+    n = len(particles.slot)
+    room = neighbours.ids.shape[0]
     longest = 0
     for i in range(lane(), n, lanes()):
         x, y, species = particles.x[i], particles.y[i], particles.species[i]
-        column, row = grid.cell[i] % box.columns, grid.cell[i] // box.columns
+        column, row = column_of(particles, i, box), row_of(particles, i, box)
         found = 0
-        for b in range(along):
-            neighbour_row = (row + b + box.rows - 1) % box.rows
-            for a in range(across):
-                cell = neighbour_row * box.columns + (column + a + box.columns - 1) % box.columns
-                for m in range(grid.start[cell], grid.start[cell + 1]):
-                    j = grid.member[m]
+        for strip in range(min(box.columns, 3)):
+            beside = (column + strip + box.columns - 1) % box.columns
+            for part in range(2):
+                start, end = members_between(grid, box, beside, row - box.margin, row + box.margin, part)
+                for j in range(start, end):
                     dx = real(fixed(x - particles.x[j])) * box.scale_x
                     dy = real(fixed(y - particles.y[j])) * box.scale_y
                     if dx * dx + dy * dy < pairs.reach2[species, particles.species[j]] and j != i:
                         if found < room:
-                            neighbours.ids[i, found] = j
+                            neighbours.ids[found, i] = j
                         found += 1
         neighbours.count[i] = min(found, room)
         longest = max(longest, found)
-    for i in range(lane(), n, lanes()):
-        particles.built_x[i] = particles.x[i]
-        particles.built_y[i] = particles.y[i]
-    return largest(longest, scratch)
+    return largest(longest, scratch) <= room
 
 
 def furthest_moved2(particles, box, scratch):
-    """The largest squared displacement since the last build."""
+    """The largest squared displacement since the last build [sigma_AA^2]."""
     furthest = real(0)
-    for i in range(lane(), len(particles.x), lanes()):
+    for i in range(lane(), len(particles.slot), lanes()):
         dx = real(fixed(particles.x[i] - particles.built_x[i])) * box.scale_x
         dy = real(fixed(particles.y[i] - particles.built_y[i])) * box.scale_y
         furthest = max(furthest, dx * dx + dy * dy)

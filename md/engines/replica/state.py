@@ -15,15 +15,15 @@ DONE, LIST_FULL, TOO_FAST, LOST = 0, 1, 2, 3
 
 
 class Particles(NamedTuple):
-    """The particles of one replica; (N,) unless said otherwise."""
+    """The particles of one replica; (N,), or longer where said so, on the CPU to a multiple of its vectors."""
 
-    x: np.ndarray  # fixed point
+    x: np.ndarray  # fixed point; longer
     y: np.ndarray
     vx: np.ndarray  # [sigma_AA / tau]
     vy: np.ndarray
-    fx: np.ndarray  # [eps_AA / sigma_AA]
+    fx: np.ndarray  # [eps_AA / sigma_AA]; longer
     fy: np.ndarray
-    species: np.ndarray
+    species: np.ndarray  # longer
     slot: np.ndarray
     place: np.ndarray  # (slots,) the inverse of slot; -1 for an empty slot
     built_x: np.ndarray  # coordinates at the last build of the neighbour list
@@ -33,20 +33,31 @@ class Particles(NamedTuple):
 class Grid(NamedTuple):
     """Scratch for sorting into cells."""
 
-    start: np.ndarray  # (cells + 1,) where each cell's members begin
+    start: np.ndarray  # (cells + 1,) the first particle of each cell
     cursor: np.ndarray  # (cells,)
-    cell: np.ndarray  # (N,) of each particle
-    member: np.ndarray  # (N,) particles cell by cell
+    cell: np.ndarray  # (N,) of each particle, before the sort
+    member: np.ndarray  # (N,) particles cell by cell, by their numbers before the sort
     spare: np.ndarray  # (N,) fixed point
     spare_real: np.ndarray  # (N,)
     spare_index: np.ndarray  # (N,)
 
 
 class Neighbours(NamedTuple):
-    """The full neighbour list: every pair twice, so that forces are gathered and their sum has one order."""
+    """A full list by particle: every pair twice, so that forces are gathered and their sum has one order."""
 
     count: np.ndarray  # (N,)
-    ids: np.ndarray  # (N, capacity)
+    ids: np.ndarray  # (room, N): lanes read side by side
+
+
+class BlockNeighbours(NamedTuple):
+    """A list by block of particles side by side and species of the neighbour; see blocks.py."""
+
+    count: np.ndarray  # (blocks, S)
+    ids: np.ndarray  # (blocks, S, room)
+    reach2: np.ndarray  # (blocks, S, WIDTH) pair parameters of the block's particles with each species
+    cutoff2: np.ndarray
+    repulsion: np.ndarray
+    attraction: np.ndarray
 
 
 class Box(NamedTuple):
@@ -54,8 +65,9 @@ class Box(NamedTuple):
 
     scale_x: np.ndarray  # length of one fixed-point step [sigma_AA]
     scale_y: np.ndarray
-    columns: int  # cells along x
-    rows: int  # cells along y
+    columns: int  # strips along x
+    rows: int  # cells along a strip
+    margin: int  # how many rows forces and skin reach
     limit: int  # largest |y| in fixed point before a particle has left an open box
     skin: float  # [sigma_AA]
 

@@ -1,0 +1,169 @@
+"""Short vectors for Numba on the CPU: eight particles side by side in one register.
+
+LLVM does not vectorise a loop over particles around a loop over their neighbours, so the vectors are spelt out here, as an
+LLVM vector type with the usual operators. LLVM maps them to whatever registers the processor has.
+"""
+
+from __future__ import annotations
+
+import operator
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import PrimitiveModel, register_default
+from numba.extending import intrinsic, overload
+
+WIDTH = 8
+"""Particles side by side: measured best on AVX2 and AVX-512, see README.md."""
+
+
+class Vector(types.Type):
+    """``WIDTH`` numbers of one type; of booleans, a mask."""
+
+    def __init__(self, element: types.Type):
+        self.element = element
+        super().__init__(f"Vector({element}, {WIDTH})")
+
+
+@register_default(Vector)
+class VectorModel(PrimitiveModel):
+    """A vector is an LLVM vector, in registers and in memory."""
+
+    def __init__(self, manager, vector):
+        element = ir.IntType(1) if vector.element is types.boolean else manager[vector.element].get_value_type()
+        super().__init__(manager, vector, ir.VectorType(element, WIDTH))
+
+
+def spread(builder, value):
+    """An LLVM vector with ``value`` in every place."""
+    vector = ir.VectorType(value.type, WIDTH)
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    order = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), order)
+
+
+@intrinsic
+def splat(typing, value):
+    """``value`` in every place."""
+
+    def generate(context, builder, signature, arguments):
+        return spread(builder, arguments[0])
+
+    return Vector(value)(value), generate
+
+
+def pointer(context, builder, array_type, array, index):
+    """Where ``array[index:index + WIDTH]`` begins."""
+    values = context.make_array(array_type)(context, builder, array)
+    return builder.gep(values.data, [index])
+
+
+@intrinsic
+def load(typing, array, index):
+    """``array[index:index + WIDTH]`` of a contiguous array."""
+
+    def generate(context, builder, signature, arguments):
+        array, index = arguments
+        vector = context.get_value_type(signature.return_type)
+        place = pointer(context, builder, signature.args[0], array, index)
+        result = builder.load(builder.bitcast(place, vector.as_pointer()))
+        result.align = vector.element.get_abi_alignment(context.target_data)
+        return result
+
+    return Vector(array.dtype)(array, types.intp), generate
+
+
+@intrinsic
+def store(typing, array, index, value):
+    """``array[index:index + WIDTH] = value``."""
+
+    def generate(context, builder, signature, arguments):
+        array, index, value = arguments
+        place = pointer(context, builder, signature.args[0], array, index)
+        instruction = builder.store(value, builder.bitcast(place, value.type.as_pointer()))
+        instruction.align = value.type.element.get_abi_alignment(context.target_data)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value), generate
+
+
+@intrinsic
+def convert(typing, value, like):
+    """Integers as floating-point numbers of the type of ``like``."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.sitofp(arguments[0], context.get_value_type(signature.return_type))
+
+    return Vector(like)(value, like), generate
+
+
+@intrinsic
+def select(typing, mask, yes, no):
+    """``yes`` where ``mask``, else ``no``."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.select(*arguments)
+
+    return yes(mask, yes, no), generate
+
+
+@intrinsic
+def any_of(typing, mask):
+    """Whether ``mask`` is true anywhere."""
+
+    def generate(context, builder, signature, arguments):
+        bits = builder.bitcast(arguments[0], ir.IntType(WIDTH))
+        return builder.icmp_unsigned("!=", bits, bits.type(0))
+
+    return types.boolean(mask), generate
+
+
+@intrinsic
+def places(typing, like):
+    """0, 1, 2, ... as vector of the integer type of ``like``."""
+
+    def generate(context, builder, signature, arguments):
+        return ir.Constant(context.get_value_type(signature.return_type), list(range(WIDTH)))
+
+    return Vector(like)(like), generate
+
+
+def binary(integer: str | None, floating: str, mask: bool = False):
+    """An intrinsic for an LLVM instruction on two vectors."""
+
+    @intrinsic
+    def instruction(typing, a, b):
+        real = isinstance(a.element, types.Float)
+
+        def generate(context, builder, signature, arguments):
+            if mask:
+                compare = builder.fcmp_ordered if real else builder.icmp_signed
+                return compare(floating, *arguments)
+            return getattr(builder, floating if real else integer)(*arguments)
+
+        return Vector(types.boolean if mask else a.element)(a, b), generate
+
+    return instruction
+
+
+def overload_operator(symbol, instruction):
+    """Let ``symbol`` mean ``instruction`` between vectors, or a vector and a number, which is spread first."""
+
+    @overload(symbol, inline="always")
+    def implementation(a, b):
+        if isinstance(a, Vector) and isinstance(b, Vector):
+            return lambda a, b: instruction(a, b)
+        if isinstance(a, Vector) and isinstance(b, types.Number):
+            return lambda a, b: instruction(a, splat(b))
+        if isinstance(b, Vector) and isinstance(a, types.Number):
+            return lambda a, b: instruction(splat(a), b)
+        return None
+
+
+overload_operator(operator.add, binary("add", "fadd"))
+overload_operator(operator.sub, binary("sub", "fsub"))
+overload_operator(operator.mul, binary("mul", "fmul"))
+overload_operator(operator.truediv, binary(None, "fdiv"))
+overload_operator(operator.lt, binary(None, "<", mask=True))
+overload_operator(operator.eq, binary(None, "==", mask=True))
