@@ -14,7 +14,7 @@ CHAPTERS = ("simulate", "measure", "learning", "reproduce")
 
 DEBUG = "--debug"
 
-_UsageError = typer.BadParameter.__bases__[
+_UsageError: type[Exception] = typer.BadParameter.__bases__[
     0
 ]  # of Typer's own Click in new versions, of the click package in older ones
 
