@@ -216,7 +216,7 @@ def run_bulk(
         particles=spec.particles,
     )
     engine, launch = choice.engine, launch_facts(choice)
-    if resume and _is_run_of(spec, out) and RunDirectory.open(out).finished:
+    if resume and is_run_of(spec.to_dict(), out) and RunDirectory.open(out).finished:
         return RunDirectory.open(out)
     ensemble, frame = None, 0
     if resume and (out / CHECKPOINT).exists():
@@ -324,14 +324,15 @@ def launch_facts(choice: EngineChoice) -> dict:
     return {"engine": engine.name, "device": engine.device, "why": choice.reason, "engine_settings": plain}
 
 
-def _is_run_of(spec: BulkSpec, out: Path) -> bool:
-    """Whether ``out`` holds a run of this spec; False where there is nothing, ValueError where it is another's.
+def is_run_of(settings: dict, out: Path) -> bool:
+    """Whether ``out`` holds a run of these settings, those of a spec's ``to_dict``.
 
+    False where there is nothing, ValueError where it is another's.
     Engine and device may change between launches: they say how, not what.
     """
     if not (out / SPEC).exists():
         return False
-    there, wanted = RunDirectory.open(out).spec, tomllib.loads(to_toml(spec.to_dict()))
+    there, wanted = RunDirectory.open(out).spec, tomllib.loads(to_toml(settings))
     for name in sorted((set(there) | set(wanted)) - {"engine", "device"}):
         if there.get(name) != wanted.get(name):
             raise ValueError(f"{out}: its run has {name} = {there.get(name)}, this one {wanted.get(name)}")
