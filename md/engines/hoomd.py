@@ -424,8 +424,7 @@ def _snapshot(
 
 def _wrapped(positions: np.ndarray, wrap: np.ndarray) -> np.ndarray:
     """Positions (n, 2) in [-wrap/2, wrap/2)."""
-    turns = np.floor(positions / wrap + 0.5)
-    return positions - np.where(np.isfinite(wrap), wrap * turns, 0.0)
+    return positions - np.where(np.isfinite(wrap), wrap, 0.0) * np.floor(positions / wrap + 0.5)
 
 
 def _type_names(pairs: PairTable) -> list[str]:
