@@ -18,7 +18,7 @@ from vitrify.analysis.film import SURFACE_DEPTH, Bulk, Film, find_bulk
 from vitrify.analysis.inherent import particle_energies
 from vitrify.analysis.statistics import mean_and_error
 from vitrify.md.film_cooling import film_cooling_spec
-from vitrify.md.growth import deposition_spec
+from vitrify.md.film_run import deposition_spec
 from vitrify.md.model import A
 from vitrify.md.rundir import RunDirectory
 

@@ -11,9 +11,9 @@ Sources: Reid, Lyubimov, Ediger and de Pablo, Nat. Commun. 7, 13062 (2016), and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -73,6 +73,8 @@ class DepositionSpec:
         bulk_slab: (low, high) heights of the bulk [sigma_AA]; empty: found from the film's profiles.
         store_every: configurations and inherent structures are stored after every so many injections; 0 stores the
             last one only.
+        engine: "auto", "replica" or "hoomd".
+        device: "auto", "cpu", "gpu" or "gpu:0,1".
 
     Raises:
         ValueError: for a number outside its range, saying which, what came and what was expected.
@@ -81,6 +83,8 @@ class DepositionSpec:
     >>> spec.film_particles, spec.substrate_kt, spec.pairs.r_cut.max().item()
     (600, 0.14, 2.5)
     """
+
+    protocol: ClassVar[str] = "deposit"
 
     recipe: str
     replicas: int = 1
@@ -122,6 +126,8 @@ class DepositionSpec:
     stray_patience: int = 10
     bulk_slab: tuple[float, ...] = ()
     store_every: int = 0
+    engine: str = "auto"
+    device: str = "auto"
 
     def __post_init__(self):
         for name, least in LEAST_COUNTS.items():
@@ -175,7 +181,7 @@ class DepositionSpec:
             raise ValueError(f"preset: got {recipe!r}, expected one of {', '.join(PRESETS)}")
         unknown = set(changes) - {field.name for field in fields(cls)}
         if unknown:
-            raise ValueError(f"preset {recipe}: got {', '.join(sorted(unknown))}, expected fields of DepositionSpec")
+            raise ValueError(f"{', '.join(sorted(unknown))}: got a change to preset {recipe}, expected a field of it")
         return cls(**{"recipe": recipe, **PRESETS[recipe], **changes})
 
     @classmethod
@@ -186,11 +192,22 @@ class DepositionSpec:
             ValueError: for a field that is missing.
         """
         known = {field.name for field in fields(cls)}
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+        values: dict[str, Any] = {}
+        for name in known & set(table):
+            values[name] = tuple(table[name]) if isinstance(table[name], list) else table[name]
         try:
-            return cls(**{name: value for name, value in values.items() if name in known})
+            return cls(**values)
         except TypeError as error:
             raise ValueError(f"damaged recipe of a film ({error})") from error
+
+    @property
+    def recipe_of_films(self) -> DepositionSpec:
+        """Itself: how the films are grown."""
+        return self
+
+    def to_dict(self) -> dict:
+        """What stands in spec.toml."""
+        return {"protocol": self.protocol, **asdict(self)}
 
     @property
     def pairs(self) -> PairTable:

@@ -10,15 +10,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from vitrify.md.engines.registry import get_engine
 
 from vitrify.md.deposition import DepositionSpec
 from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Wall
-from vitrify.md.growth import FILM_COLUMNS, Progress, deposition_spec, describe_films, failures, mean_over_film
+from vitrify.md.film_run import (
+    Announce,
+    Progress,
+    deposition_spec,
+    describe_films,
+    failures,
+    finished,
+    launch,
+    mean_over_film,
+)
 from vitrify.md.model import EMPTY
 from vitrify.md.rundir import RunDirectory, RunWriter
 from vitrify.md.schedule import TemperatureSchedule
@@ -33,7 +42,8 @@ class FilmCoolingSpec:
     """Melt every film of a deposition and cool it on its own substrate.
 
     Attributes:
-        deposition: the recipe of the films.
+        source: name of the run directory the films come from.
+        deposition: their recipe.
         melt_kt: temperature of the melt [eps_AA].
         melt_steps: time steps at it, the first half of them while the wall comes down.
         kt_final: temperature the ramp ends at [eps_AA].
@@ -41,11 +51,16 @@ class FilmCoolingSpec:
         frames: frames along the ramp, each quenched and stored; kT_k = melt_kt - (melt_kt - kt_final) k / frames.
         headspace: room between the compact film and the wall [sigma_AA].
         seed: what the thermostat's random numbers derive from.
+        engine: "auto", "replica" or "hoomd".
+        device: "auto", "cpu", "gpu" or "gpu:0,1".
 
     Raises:
         ValueError: for a number outside its range.
     """
 
+    protocol: ClassVar[str] = "cool-film"
+
+    source: str
     deposition: DepositionSpec
     melt_kt: float = 1.0
     melt_steps: int = 20_000
@@ -54,6 +69,8 @@ class FilmCoolingSpec:
     frames: int = 100
     headspace: float = 4.0
     seed: int
+    engine: str = "auto"
+    device: str = "auto"
 
     def __post_init__(self):
         for name, least in {"melt_steps": 2 * PISTON_STROKES, "ramp_steps": 1, "frames": 1, "seed": 0}.items():
@@ -65,6 +82,15 @@ class FilmCoolingSpec:
             raise ValueError(f"headspace: got {self.headspace}, expected zero or more")
         if self.ramp_steps % self.frames:
             raise ValueError(f"ramp_steps: got {self.ramp_steps}, expected a multiple of frames = {self.frames}")
+
+    def to_dict(self) -> dict:
+        """What stands in spec.toml."""
+        return {"protocol": self.protocol, **asdict(self)}
+
+    @property
+    def recipe_of_films(self) -> DepositionSpec:
+        """How the films were grown."""
+        return self.deposition
 
     @property
     def schedule(self) -> TemperatureSchedule:
@@ -86,49 +112,52 @@ def cool_films(
     spec: FilmCoolingSpec,
     out: str | Path,
     *,
-    engine: str = "auto",
-    device: str = "auto",
+    resume: bool = False,
     force: bool = False,
     progress: Progress | None = None,
+    announce: Announce | None = None,
 ) -> RunDirectory:
     """Melt and cool the films of a finished deposition into a run directory of their own.
 
-    Frame k is the k-th of the ramp; every frame is stored, instantaneous and inherent. The table is that of a
-    deposition (:mod:`vitrify.md.growth`), ``kt`` being the kinetic temperature of the film's particles.
+    Frame k is the k-th of the ramp; every frame is stored, instantaneous and inherent.
 
     Args:
         source: the deposition, finished.
         spec: how to melt and cool.
         out: the directory.
-        engine: "auto", "replica" or "hoomd".
-        device: "auto", "cpu", "gpu" or "gpu:0,1".
-        force: replace a run that is there.
-        progress: called after each frame with frames done and their total.
+        resume: go on with the run that is there, bit for bit on the same device; hand back a finished one; begin one
+            where there is none.
+        force: replace the run that is there.
+        progress: called after each frame.
+        announce: told which engine was taken and why.
 
     Raises:
-        ValueError: when the source is no finished deposition, or no film is left.
+        FileExistsError: when there is a run and neither ``resume`` nor ``force`` is given.
+        ValueError: when the source is no finished deposition, when the run that is there was made from another spec or
+            is damaged, when the engine is not to be had, or when no film is left.
     """
-    ensemble, sites = read_films(source)
-    mover = _engine(spec, engine, device)
-    settings = {"protocol": "cool-film", "source": source.name, **asdict(spec)}
-    with RunWriter.create(out, settings, _launch(mover), columns=FILM_COLUMNS, force=force) as writer:
-        ensemble = melt(replace(ensemble, seed=spec.seed), sites, spec, mover)
-        _checkpoint(writer, ensemble, sites, 0)
-        return _cool_to_the_end(writer, ensemble, sites, 0, spec, mover, progress)
-
-
-def resume_film_cooling(
-    out: str | Path, *, engine: str = "auto", device: str = "auto", progress: Progress | None = None
-) -> RunDirectory:
-    """Go on from the last frame, bit for bit on the same device; a finished run is handed back."""
-    run = RunDirectory.open(out)
-    spec = film_cooling_spec(run)
-    if run.finished:
-        return run
-    mover = _engine(spec, engine, device)
-    writer, ensemble, extra = RunWriter.resume(out, _launch(mover), columns=FILM_COLUMNS)
-    with writer:
-        return _cool_to_the_end(writer, ensemble, extra["sites"], int(extra["frame"]), spec, mover, progress)
+    out = Path(out)
+    if resume and finished(spec, out):
+        return RunDirectory.open(out)
+    films, sites = read_films(source)
+    run = launch(spec, out, resume=resume, force=force, announce=announce)
+    with run.writer as writer:
+        ensemble, frame = run.ensemble, int(run.extra.get("frame", 0))
+        if ensemble is None:
+            ensemble = melt(replace(films, seed=spec.seed), sites, spec, run.engine)
+            writer.record_failures(failures(ensemble, films.failed))
+        while frame < spec.frames:
+            frame += 1
+            failed, acting = ensemble.failed, _externals(ensemble, sites, spec)
+            ensemble = run.engine.integrate(ensemble, spec.ramp_steps // spec.frames, spec.thermostat, acting)
+            writer.record_failures(failures(ensemble, failed))
+            if ensemble.failed.all():
+                raise ValueError(f"{out}: no film is left to cool at frame {frame}: {ensemble.failure[0]}")
+            _record(writer, ensemble, sites, frame, spec, run.engine)
+            writer.checkpoint(ensemble, {"frame": np.array(frame)})
+            if progress:
+                progress(frame, spec.frames)
+        return writer.finish()
 
 
 def film_cooling_spec(run: RunDirectory) -> FilmCoolingSpec:
@@ -137,9 +166,9 @@ def film_cooling_spec(run: RunDirectory) -> FilmCoolingSpec:
     Raises:
         ValueError: when the run is none.
     """
-    if run.spec["protocol"] != "cool-film":
+    if run.spec["protocol"] != FilmCoolingSpec.protocol:
         raise ValueError(f"{run.path}: got a run of protocol {run.spec['protocol']}, expected cooled films")
-    own = {name: value for name, value in run.spec.items() if name not in ("protocol", "source", "deposition")}
+    own = {name: value for name, value in run.spec.items() if name not in ("protocol", "deposition")}
     try:
         return FilmCoolingSpec(deposition=deposition_spec(run), **own)
     except TypeError as error:
@@ -205,30 +234,6 @@ def _externals(ensemble: Ensemble, sites: np.ndarray, spec: FilmCoolingSpec) -> 
     return tether(spec.deposition, sites), wall
 
 
-def _cool_to_the_end(
-    writer: RunWriter,
-    ensemble: Ensemble,
-    sites: np.ndarray,
-    frame: int,
-    spec: FilmCoolingSpec,
-    mover: Engine,
-    progress: Progress | None,
-) -> RunDirectory:
-    while frame < spec.frames:
-        frame += 1
-        failed = ensemble.failed
-        acting = _externals(ensemble, sites, spec)
-        ensemble = mover.integrate(ensemble, spec.ramp_steps // spec.frames, spec.thermostat, acting)
-        writer.record_failures(failures(ensemble, failed))
-        if ensemble.failed.all():
-            raise ValueError(f"no film is left to cool: {ensemble.failure[0]} (frame {frame})")
-        _record(writer, ensemble, sites, frame, spec, mover)
-        _checkpoint(writer, ensemble, sites, frame)
-        if progress:
-            progress(frame, spec.frames)
-    return writer.finish()
-
-
 def _record(
     writer: RunWriter, ensemble: Ensemble, sites: np.ndarray, frame: int, spec: FilmCoolingSpec, mover: Engine
 ) -> None:
@@ -252,16 +257,3 @@ def _record(
             **describe_films(ensemble, mover),
         }
     )
-
-
-def _checkpoint(writer: RunWriter, ensemble: Ensemble, sites: np.ndarray, frame: int) -> None:
-    writer.checkpoint(ensemble, {"sites": sites, "frame": np.array(frame)})
-
-
-def _engine(spec: FilmCoolingSpec, engine: str, device: str) -> Engine:
-    recipe = spec.deposition
-    return get_engine(engine, pairs=recipe.pairs, time_step=recipe.time_step, device=device, particles=recipe.slots)
-
-
-def _launch(mover: Engine) -> dict:
-    return {"engine": mover.name, "device": mover.device}
