@@ -52,7 +52,6 @@ class Training:
         seed: what weights, batches, symmetries and dropout derive from.
         dataset: name, digest and positions of the dataset.
         origins: of the training and of the validation part.
-        shuffled_labels: whether the labels were shuffled, as a null test.
     """
 
     architecture: Architecture
@@ -61,12 +60,9 @@ class Training:
     seed: int
     dataset: Mapping[str, str]
     origins: Mapping[str, list[str]] = field(repr=False)
-    shuffled_labels: bool = False
 
     @classmethod
-    def of(
-        cls, dataset: Dataset, architecture: Architecture, recipe: Recipe, seed: int, shuffled_labels: bool = False
-    ) -> Training:
+    def of(cls, dataset: Dataset, architecture: Architecture, recipe: Recipe, seed: int) -> Training:
         """The training of an architecture on a dataset."""
         return cls(
             architecture=architecture,
@@ -77,7 +73,6 @@ class Training:
             origins={
                 part: sorted(set(dataset.origin[dataset.rows(part)].tolist())) for part in ("train", "validation")
             },
-            shuffled_labels=shuffled_labels,
         )
 
     def table(self) -> dict[str, Any]:
@@ -86,7 +81,6 @@ class Training:
             "architecture": self.architecture.name,
             "classes": list(self.classes),
             "seed": self.seed,
-            "shuffled_labels": self.shuffled_labels,
             "options": asdict(self.architecture),  # type: ignore[call-overload]
             "recipe": asdict(self.recipe),
             "dataset": dict(self.dataset),
@@ -229,7 +223,6 @@ def read_training(path: Path) -> Training:
             seed=head["seed"],
             dataset=head["dataset"],
             origins=json.loads((path / ORIGINS).read_text()),
-            shuffled_labels=head["shuffled_labels"],
         )
     except FileNotFoundError:
         raise

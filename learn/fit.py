@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from vitrify.learn import checkpoint
@@ -12,14 +11,10 @@ from vitrify.learn.checkpoint import Model, Training
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.models.base import Architecture, Recipe
 from vitrify.learn.products import DONE
-from vitrify.learn.scores import permuted_labels
 from vitrify.learn.train import Progress, train
-from vitrify.md.randomness import Purpose, stream
 
 CHECKPOINT_SECONDS = 60.0
 """A killed training loses at most this much, and one iteration."""
-
-_SHUFFLE = 4  # beside the purposes of train.py
 
 
 def fit(
@@ -29,7 +24,6 @@ def fit(
     *,
     seed: int,
     recipe: Recipe | None = None,
-    shuffle_labels: bool = False,
     resume: bool = False,
     force: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
@@ -42,8 +36,6 @@ def fit(
         path: the model directory.
         seed: what weights, batches, symmetries and dropout derive from.
         recipe: how it is trained; None for what the architecture recommends.
-        shuffle_labels: a null test: give training and validation replicas each other's labels. Such a model must score
-            0.5 on any test set.
         resume: go on with what is there; where nothing is there, begin. A longer recipe goes on with a finished model.
         force: replace the model that is there.
         report: called after every iteration.
@@ -57,7 +49,7 @@ def fit(
     """
     path = Path(path)
     recipe = recipe or architecture.recipe
-    training = Training.of(dataset, architecture, recipe, seed, shuffle_labels)
+    training = Training.of(dataset, architecture, recipe, seed)
     if path.exists() and force and not resume:
         checkpoint.clear(path)
     if path.exists() and not resume:
@@ -68,9 +60,6 @@ def fit(
     if (path / DONE).exists() and progress is not None and progress.finished(recipe):
         return checkpoint.open_model(path)
     checkpoint.begin(path, training)
-    if shuffle_labels:
-        rng = stream(seed, Purpose.TRAINING, replica=_SHUFFLE)
-        dataset = replace(dataset, label=permuted_labels(dataset.label, dataset.origin, rng))
     saved = time.monotonic()
 
     def after_iteration(progress: Progress) -> None:

@@ -86,7 +86,7 @@ def check_sums(path: Path, what: str) -> dict[str, str]:
     for line in (path / DONE).read_text().splitlines():
         expected, _, name = line.partition("  ")
         if not (path / name).is_file() or sha256(path / name) != expected:
-            raise ValueError(f"{path}: damaged {what} directory ({name or line!r} is missing or was changed)")
+            raise ValueError(f"{path}: damaged {what} directory ({name or repr(line)} is missing or was changed)")
         sums[name] = expected
     return sums
 

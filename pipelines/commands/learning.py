@@ -77,9 +77,6 @@ def train(
     ] = None,
     colour: Annotated[bool | None, typer.Option(help="Image networks: a channel a species, or one for all.")] = None,
     features: Annotated[str | None, typer.Option(help="linear: energy (E_IS per particle) or descriptors.")] = None,
-    shuffle_labels: Annotated[
-        bool, typer.Option("--shuffle-labels", help="Null test: train on shuffled labels; the test must give 0.5.")
-    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that is there.")] = False,
     force: Force = False,
 ) -> None:
@@ -112,16 +109,14 @@ def train(
             out,
             seed=seed,
             recipe=recipe,
-            shuffle_labels=shuffle_labels,
             resume=resume,
             force=force,
             report=report,
         )
     history = trained.history()
     best = min(history, key=lambda row: row["validation_loss"])
-    null = ", labels shuffled" if shuffle_labels else ""
     Console(soft_wrap=True, highlight=False).print(
-        f"{out}: {model} on {data_set.name} ({data_set.positions_taken} positions{null}), {len(history)} iterations, "
+        f"{out}: {model} on {data_set.name} ({data_set.positions_taken} positions), {len(history)} iterations, "
         f"best at {best['iteration']:.0f}: validation loss {best['validation_loss']:.3f}, "
         f"accuracy {best['validation_accuracy']:.3f}",
         markup=False,

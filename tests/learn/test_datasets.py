@@ -1,0 +1,262 @@
+import csv
+import json
+import tomllib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vitrify.learn.datasets import open_dataset, save_dataset, stack
+from vitrify.learn.products import DONE
+from vitrify.learn.sources import Source, build_dataset
+from vitrify.md.ensemble import Ensemble
+from vitrify.md.model import EMPTY
+from vitrify.md.rundir import RunWriter
+
+FRAMES = 4
+KTS = 2.0 - 1.95 * np.arange(1, FRAMES + 1) / FRAMES  # 1.5125, 1.025, 0.5375, 0.05
+
+
+def write_run(path, *, replicas=10, seed=1, kts=KTS, store=None, inherent=True, unconverged=(), particles=16):
+    """A run directory as ``vitrify cool`` leaves it; positions at random, E_IS = -3.8 - replica / 1000 - frame / 100."""
+    frames = len(kts)
+    store = range(1, frames + 1) if store is None else store
+    rng = np.random.default_rng(seed)
+    with RunWriter.create(path, {"protocol": "cool", "seed": seed, "particles": particles}, {}) as writer:
+        for replica in range(replicas):
+            for frame, kt in enumerate(kts, start=1):
+                ensemble = Ensemble(
+                    positions=rng.uniform(-2, 2, (1, particles, 2)),
+                    velocities=np.zeros((1, particles, 2)),
+                    species=np.arange(particles, dtype=np.int8)[None] % 2,
+                    box=np.full((1, 2), 4.0),
+                    seed=seed,
+                    replica=np.array([replica]),
+                    step=np.array([1000 * frame]),
+                )
+                if frame in store:
+                    writer.append_configuration(ensemble, 0, frame, kt)
+                    if inherent:
+                        writer.append_configuration(ensemble, 0, frame, kt, inherent=True)
+                writer.append_rows(
+                    {
+                        "replica": np.array([replica]),
+                        "frame": np.array([frame]),
+                        "step": np.array([1000 * frame]),
+                        "kt_set": np.array([kt]),
+                        "inherent_energy": np.array([-3.8 - replica / 1000 - frame / 100]),
+                        "converged": np.array([replica not in unconverged]),
+                    }
+                )
+        writer.finish()
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("runs") / "fast")
+
+
+def build(liquid, glass, **options):
+    classes = {"liquid": [Source.parse(text) for text in liquid], "glass": [Source.parse(text) for text in glass]}
+    return build_dataset(classes, **{"seed": 1, **options})
+
+
+def test_labels_follow_the_order_of_the_classes(run):
+    built = build([f"{run}@1.0"], [f"{run}@0.05"])
+    assert built.classes == ("liquid", "glass")
+    np.testing.assert_allclose(built.kt_set, np.where(built.label == 1, 0.05, 1.025))
+    np.testing.assert_array_equal(built.frame, np.where(built.label == 1, 4, 2))
+
+
+def test_positions_energy_and_clock_are_those_of_the_run(run):
+    built = build([f"{run}@1.0"], [f"{run}@0.05"])
+    row = int(np.flatnonzero((built.replica == 3) & (built.label == 1))[0])
+    assert built.configurations.inherent_energy[row] == pytest.approx(-3.843, abs=1e-12)
+    assert built.step[row] == 4000
+    rng = np.random.default_rng(1)
+    drawn = [rng.uniform(-2, 2, (1, 16, 2))[0] for _ in range(10 * FRAMES)]
+    np.testing.assert_array_equal(built.configurations.positions[row], drawn[3 * FRAMES + 3])
+
+
+def test_all_configurations_of_a_replica_are_on_one_side(run, tmp_path):
+    # Another rate with the same seed sets out from the same positions, so its replica 3 belongs to this replica 3.
+    slow = write_run(tmp_path / "slow", replicas=12)
+    built = build([f"{run}@1.0", f"{slow}@1.5"], [f"{run}@0.05", f"{slow}@0.05"])
+    for origin in set(built.origin):
+        assert len(set(built.part[built.origin == origin])) == 1
+    assert {str(run) for run in built.run} == {"fast", "slow"}
+    assert sum(len(set(built.origin[built.rows(part)])) for part in ("train", "validation", "test")) == 12
+
+
+def test_another_seed_is_another_origin(run, tmp_path):
+    other = write_run(tmp_path / "other", seed=2)
+    built = build([f"{run}@1.0"], [f"{other}@0.05"])
+    assert len(set(built.origin)) == 20
+    counts = {part: {name: n["replicas"] for name, n in found.items()} for part, found in built.balance().items()}
+    assert counts == {
+        "train": {"liquid": 7, "glass": 7},
+        "validation": {"liquid": 2, "glass": 2},
+        "test": {"liquid": 1, "glass": 1},
+    }
+
+
+def test_an_equilibrium_run_gives_all_its_frames_or_the_last_ones(run, tmp_path):
+    liquid = write_run(tmp_path / "liquid", seed=2, kts=np.full(5, 0.547))
+    built = build([f"{liquid}@0.547"], [f"{run}@0.05"])
+    assert (built.label == 0).sum() == 50
+    last = build([f"{liquid}@0.547"], [f"{run}@0.05"], frames_per_replica=2)
+    assert sorted(set(last.frame[last.label == 0])) == [4, 5]
+    assert (last.label == 0).sum() == 20
+
+
+def test_unconverged_quenches_are_left_out_of_inherent_positions_only(tmp_path):
+    run = write_run(tmp_path / "run", unconverged=(2, 5))
+    instant = build([f"{run}@1.0"], [f"{run}@0.05"])
+    inherent = build([f"{run}@1.0"], [f"{run}@0.05"], positions="inherent")
+    assert len(instant.configurations) == 20
+    assert set(inherent.replica) == set(range(10)) - {2, 5}
+    assert [source["stored"] - source["configurations"] for source in inherent.sources] == [2, 2]
+
+
+def test_a_dataset_comes_back_from_its_directory_exactly(run, tmp_path):
+    built = build([f"{run}@1.0"], [f"{run}@0.05"], positions="inherent")
+    saved = save_dataset(built, tmp_path / "data")
+    for name in ("label", "part", "origin", "run", "replica", "frame", "step", "kt_set"):
+        np.testing.assert_array_equal(getattr(saved, name), getattr(built, name), strict=True)
+    for name in ("positions", "species", "box", "periodic", "inherent_energy"):
+        expected = getattr(built.configurations, name)
+        np.testing.assert_array_equal(getattr(saved.configurations, name), expected, strict=True)
+    assert (saved.classes, saved.positions_taken, saved.seed, saved.fractions) == (
+        built.classes, "inherent", built.seed, built.fractions,
+    )  # fmt: skip
+    assert saved.name == "data"
+    assert len(saved.digest) == 64
+
+
+def test_the_directory_says_in_words_what_is_in_it(run, tmp_path):
+    save_dataset(build([f"{run}@1.0"], [f"{run}@0.05"]), tmp_path / "data")
+    head = tomllib.loads((tmp_path / "data" / "dataset.toml").read_text())
+    assert head["labels"] == {"liquid": 0, "glass": 1}
+    assert head["positions"] == "instant"
+    assert head["source"]["1"]["class"] == "glass"
+    assert len(head["source"]["1"]["spec_sha256"]) == 64
+    split = json.loads((tmp_path / "data" / "splits.json").read_text())
+    assert split["balance"]["train"]["glass"] == {"configurations": 7, "replicas": 7}
+    assert len(split["origins"]["train"]) == 7
+    with open(tmp_path / "data" / "configurations.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["class"], row["label"]) for row in rows} == {("liquid", "0"), ("glass", "1")}
+
+
+def test_the_digest_is_that_of_the_data_and_not_of_the_day(run, tmp_path):
+    one, same = (save_dataset(build([f"{run}@1.0"], [f"{run}@0.05"]), tmp_path / name) for name in ("one", "same"))
+    other = save_dataset(build([f"{run}@1.0"], [f"{run}@0.05"], seed=2), tmp_path / "other")
+    assert one.digest == same.digest != other.digest
+
+
+def test_a_dataset_that_is_there_is_not_overwritten(toy, tmp_path):
+    first = save_dataset(toy, tmp_path / "data")
+    other = replace(toy, label=1 - toy.label)
+    with pytest.raises(ValueError, match=r"exists already.*--force"):
+        save_dataset(other, tmp_path / "data")
+    assert open_dataset(tmp_path / "data").digest == first.digest
+    assert save_dataset(other, tmp_path / "data", force=True).digest != first.digest
+
+
+def test_force_replaces_datasets_and_nothing_else(toy, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match=r"has no dataset\.toml"):
+        save_dataset(toy, tmp_path, force=True)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_writer_that_fails_leaves_nothing_behind(toy, tmp_path, monkeypatch):
+    def full_disk(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vitrify.learn.datasets.np.save", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_dataset(toy, tmp_path / "data")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["positions.npy", "configurations.csv", "splits.json"])
+def test_a_damaged_dataset_is_refused(toy, tmp_path, name):
+    path = tmp_path / "data"
+    save_dataset(toy, path)
+    content = bytearray((path / name).read_bytes())
+    content[-3] ^= 1
+    (path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"damaged dataset directory \({name} is missing or was changed\)"):
+        open_dataset(path)
+
+
+def test_an_unfinished_or_missing_dataset_is_refused(toy, tmp_path):
+    save_dataset(toy, tmp_path / "data")
+    (tmp_path / "data" / DONE).unlink()
+    with pytest.raises(ValueError, match="not a finished dataset directory"):
+        open_dataset(tmp_path / "data")
+    with pytest.raises(FileNotFoundError, match="nowhere: no such dataset directory"):
+        open_dataset(tmp_path / "nowhere")
+
+
+def test_configurations_of_different_size_are_padded_with_empty_slots():
+    positions, species = stack([np.ones((2, 2)), np.ones((3, 2))], [np.array([0, 1]), np.array([1, 1, 0])])
+    assert positions.shape == (2, 3, 2)
+    assert species.tolist() == [[0, 1, EMPTY], [1, 1, 0]]
+    assert species.dtype == np.int8
+
+
+@pytest.mark.parametrize("text", ["run", "@0.5", "run@", "run@cold", "run@-1", "run@nan"])
+def test_a_source_is_a_run_and_a_temperature(text):
+    with pytest.raises(ValueError, match="expected RUN@kT"):
+        Source.parse(text)
+
+
+def test_a_path_may_contain_an_at_sign():
+    source = Source.parse("me@home/run@0.5")
+    assert (str(source.path), source.kt) == ("me@home/run", 0.5)
+
+
+def test_a_temperature_that_was_not_stored_is_named(run, tmp_path):
+    glass = write_run(tmp_path / "glass", store=[4])
+    with pytest.raises(ValueError, match=r"glass: no configuration stored at kT 1\.03; stored at kT 0\.05"):
+        build([f"{glass}@1.03"], [f"{run}@0.05"])
+
+
+def test_a_run_without_configurations_is_named(run, tmp_path):
+    bare = write_run(tmp_path / "bare", store=[], replicas=3)
+    with pytest.raises(ValueError, match="bare: has no stored configurations; expected a run made with --store"):
+        build([f"{bare}@1.03"], [f"{run}@0.05"])
+
+
+def test_a_run_without_inherent_structures_is_named(run, tmp_path):
+    hot = write_run(tmp_path / "hot", inherent=False, replicas=3)
+    with pytest.raises(ValueError, match="hot: has no stored inherent structures"):
+        build([f"{hot}@1.03"], [f"{run}@0.05"], positions="inherent")
+    wild = write_run(tmp_path / "wild", unconverged=range(3), replicas=3)
+    with pytest.raises(ValueError, match="wild: none of its 3 quenches converged"):
+        build([f"{wild}@1.03"], [f"{run}@0.05"], positions="inherent")
+
+
+def test_a_configuration_cannot_be_liquid_and_glass(run):
+    with pytest.raises(ValueError, match=r"fast: frame 4 of replica 0 was given twice, as liquid and as glass"):
+        build([f"{run}@0.05"], [f"{run}@0.05"])
+
+
+def test_two_replicas_cannot_be_split(run, tmp_path):
+    few = write_run(tmp_path / "few", seed=9, replicas=2)
+    with pytest.raises(ValueError, match="class glass: got 2 independent replicas"):
+        build([f"{run}@1.03"], [f"{few}@0.05"])
+
+
+def test_a_missing_run_is_named(run, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such run directory"):
+        build([f"{tmp_path / 'nowhere'}@1.0"], [f"{run}@0.05"])
+
+
+@pytest.mark.parametrize("options", [{"positions": "quantum"}, {"frames_per_replica": 0}])
+def test_impossible_options_are_refused(run, options):
+    with pytest.raises(ValueError, match="expected"):
+        build([f"{run}@1.0"], [f"{run}@0.05"], **options)
