@@ -194,8 +194,8 @@ SURFACE_DEPTH = 4.0
 def find_bulk(films: list[Film], *, depth: float = SURFACE_DEPTH, width: float = 2.0) -> Bulk:
     """The slab in which density and composition are flat, from the profiles of equivalent films taken together.
 
-    Starting where most of the interior is, the slab grows up and down as long as the next bin agrees with it: its
-    density and composition within 5 %, or within three standard errors of counting, of the slab's own.
+    From each bin a slab grows up and down as long as the next bin agrees with it: density within 5 % and fraction of A
+    within 0.05 of the slab's own, or within three standard errors of counting. The largest of these slabs is the bulk.
 
     Args:
         films: films of one recipe.
@@ -220,15 +220,22 @@ def find_bulk(films: list[Film], *, depth: float = SURFACE_DEPTH, width: float =
             f"bulk: got films {max(film.thickness() for film in films):.1f} thick, expected an interior more than "
             f"{depth} from substrate and surface; grow them thicker or give the slab"
         )
-    low = high = int(np.flatnonzero(usable)[np.argmax(area[usable])])
-    for step in (1, -1):
-        candidate = (high if step > 0 else low) + step
-        while 0 <= candidate < bins and usable[candidate]:
-            if not _agrees(sums[:, low : high + 1].sum(axis=1), sums[:, candidate]):
-                break
-            low, high = min(low, candidate), max(high, candidate)
-            candidate += step
+    slabs = [_grown(int(start), sums, usable) for start in np.flatnonzero(usable)]
+    low, high = max(slabs, key=lambda slab: area[slab[0] : slab[1] + 1].sum())
     return Bulk(low=floor + low * width, high=floor + (high + 1) * width, depth=depth)
+
+
+def _grown(start: int, sums: np.ndarray, usable: np.ndarray) -> tuple[int, int]:
+    """First and last bin of the slab that grows from ``start`` up and down as long as the next bin agrees with it."""
+    low = high = start
+    grew = True
+    while grew:
+        grew = False
+        for candidate in (high + 1, low - 1):
+            inside = 0 <= candidate < len(usable) and usable[candidate]
+            if inside and _agrees(sums[:, low : high + 1].sum(axis=1), sums[:, candidate]):
+                low, high, grew = min(low, candidate), max(high, candidate), True
+    return low, high
 
 
 def _agrees(slab: np.ndarray, one_bin: np.ndarray) -> bool:
