@@ -20,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from vitrify.analysis.descriptors import PAIRS, RadialDistribution
 from vitrify.analysis.statistics import Estimate
@@ -115,35 +116,35 @@ def cooling_curve_figure(
     windows.
 
     Args:
-        curves: one a rate.
-        transitions: Tg of the same rates; none for a figure without.
+        curves: from slow to fast.
+        transitions: Tg of these curves; none for a figure without.
         liquids: E_IS of equilibrium liquids, drawn as points.
-        kt_range: temperatures shown; None for all.
+        kt_range: temperatures shown; None for all from zero.
     """
-    heights = [1] if not transitions else [6, 0.45 + 0.32 * len(transitions)]
-    figure = Figure(figsize=(6.6, 3.6 + 0.55 * sum(heights[1:])), layout="constrained")
+    heights = [1] if not transitions else [6, 0.4 + 0.24 * len(transitions)]
+    figure = Figure(figsize=(6.6, 3.9 + 0.5 * sum(heights[1:])), layout="constrained")
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    colours = dict(zip((curve.rate for curve in curves), _ordered_colours(len(curves)), strict=True))
-    for curve in curves:
-        shown = slice(None) if kt_range is None else (curve.kt_set >= kt_range[0]) & (curve.kt_set <= kt_range[1])
-        _band(axes[0], curve.kt_set[shown], curve.inherent, shown, colours[curve.rate], _rate_label(curve))
+    colours = _ordered_colours(len(curves))
+    top = max(float(curve.kt_set.max()) for curve in curves)
+    kt_range = kt_range or (0.0, 1.01 * top)
+    for curve, colour in zip(curves, colours, strict=True):
+        own = [transition for transition in transitions if transition.curve is curve]
+        shown = (curve.kt_set >= kt_range[0]) & (curve.kt_set <= kt_range[1])
+        _band(axes[0], curve.kt_set[shown], curve.inherent, shown, colour, _curve_label(curve, own))
+        for transition in own:
+            _two_lines(axes[0], transition, colour)
+            _tg_row(axes[1], transitions.index(transition), transition, colour, kt_range)
     if liquids is not None:
         axes[0].errorbar(*liquids, fmt="o", ms=5, mfc="white", color=INK, lw=1, label="equilibrium liquid", zorder=5)
-    for row, transition in enumerate(transitions):
-        colour = colours[transition.curve.rate]
-        _two_lines(axes[0], transition, colour)
-        _tg_row(axes[1], row, transition, colour)
     axes[0].set_ylabel(ENERGY_LABEL)
-    axes[0].legend(loc="lower right" if transitions else "best")
+    axes[0].legend(loc="best")
     axes[-1].set_xlabel(KT_LABEL)
-    if kt_range is not None:
-        axes[-1].set_xlim(*kt_range)
+    axes[-1].set_xlim(*kt_range)
     if transitions:
         axes[1].set_yticks([])
-        axes[1].minorticks_off()
-        axes[1].set_ylim(-0.7, len(transitions) - 0.3)
+        axes[1].set_ylabel(r"$T_{\mathrm{g}}$", rotation=0, ha="right", va="center")
+        axes[1].set_ylim(len(transitions) - 0.3, -0.7)
         axes[1].spines["left"].set_visible(False)
-        axes[1].invert_yaxis()
     return figure
 
 
@@ -156,7 +157,12 @@ def tg_against_rate_figure(transitions: Sequence[GlassTransition]) -> Figure:
         interval = transition.interval
         error = [[transition.tg - interval.low], [interval.high - transition.tg]] if interval else None
         axes.errorbar(transition.curve.rate, transition.tg, error, fmt="o", color=colour, ms=6)
+    rates = [transition.curve.rate for transition in transitions]
     axes.set_xscale("log")
+    axes.set_xlim(10 ** np.floor(np.log10(min(rates) / 1.2)), 10 ** np.ceil(np.log10(max(rates) * 1.2)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(0.0, low), min(high, max(float(transition.curve.kt_set.max()) for transition in transitions)))
     axes.set_xlabel(r"cooling rate  $[\epsilon_{AA}/\tau]$")
     axes.set_ylabel(r"$k_{\mathrm{B}}T_{\mathrm{g}}$  $[\epsilon_{AA}]$")
     return figure
@@ -337,10 +343,16 @@ def _ordered_colours(count: int) -> list:
     return [SLOW_TO_FAST(value) for value in (np.linspace(0, 1, count) if count > 1 else [0.15])]
 
 
-def _rate_label(curve: CoolingCurve) -> str:
-    mantissa, exponent = f"{curve.ramp_steps:.1e}".split("e")
-    count = f"{float(mantissa):g}" + rf"\times 10^{{{int(exponent)}}}"
-    return rf"$M = {count}$,  {curve.replicas} replicas"
+def _curve_label(curve: CoolingCurve, transitions: Sequence[GlassTransition]) -> str:
+    mantissa, exponent = f"{curve.ramp_steps:.2e}".split("e")
+    label = rf"$M = {float(mantissa):g}\times 10^{{{int(exponent)}}}$, {curve.replicas} replicas"
+    for transition in transitions:
+        label += rf":  $T_{{\mathrm{{g}}}}$ = {transition.tg:.3f}"
+        if transition.interval is not None:
+            label += f" ({transition.interval.low:.3f} to {transition.interval.high:.3f})".replace(
+                "-", "\N{MINUS SIGN}"
+            )
+    return label
 
 
 def _band(axes: Axes, kt: np.ndarray, estimate: Estimate, shown, colour, label: str) -> None:
@@ -359,16 +371,16 @@ def _two_lines(axes: Axes, transition: GlassTransition, colour) -> None:
     axes.plot(crossing.tg, crossing.energy, "o", color=colour, mec="white", mew=0.8, ms=7, zorder=6)
 
 
-def _tg_row(axes: Axes, row: int, transition: GlassTransition, colour) -> None:
-    interval = transition.interval
-    text = rf"$T_{{\mathrm{{g}}}}$ = {transition.tg:.3f}"
-    end = transition.tg
-    if interval is not None:
-        axes.plot([interval.low, interval.high], [row, row], color=colour, lw=2.2, solid_capstyle="butt")
-        text += f"  ({interval.low:.3f} to {interval.high:.3f}, {100 * interval.level:g} %)"
-        end = max(end, interval.high)
+def _tg_row(axes: Axes, row: int, transition: GlassTransition, colour, kt_range: tuple[float, float]) -> None:
+    """Tg and its interval; an end that lies outside of the axes becomes an arrow at their edge."""
+    if transition.interval is not None:
+        ends = np.array([transition.interval.low, transition.interval.high])
+        seen = ends.clip(*kt_range)
+        axes.plot(seen, [row, row], color=colour, lw=2.2, solid_capstyle="butt")
+        for end, edge, arrow in zip(ends, seen, ("<", ">"), strict=True):
+            if end != edge:
+                axes.plot(edge, row, arrow, color=colour, ms=7, clip_on=False)
     axes.plot(transition.tg, row, "o", color=colour, mec="white", mew=0.8, ms=7)
-    axes.annotate(text, (end, row), xytext=(9, 0), textcoords="offset points", va="center", fontsize=11)
 
 
 def _visible(configuration: Configuration) -> tuple[tuple[float, float], tuple[float, float]]:

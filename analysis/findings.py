@@ -125,14 +125,10 @@ def analyze(
 
 
 def tg_line(transition: GlassTransition) -> str:
-    """One Tg in words.
-
-    The interval, and how many replicas stand behind it, are never left out.
-    """
+    """One Tg in words: never without its interval and the number of replicas behind it."""
     interval = transition.interval
     sure = f"{100 * interval.level:g} % {interval.low:.3f} to {interval.high:.3f}" if interval else transition.note
-    steps = f"{transition.curve.ramp_steps:.0e}".replace("e+0", "e").replace("e+", "e")
-    return f"Tg = {transition.tg:.3f} ({sure}; M = {steps}, {transition.replicas} replicas)"
+    return f"Tg = {transition.tg:.3f} ({sure}; M = {transition.curve.ramp_steps:,}, {transition.replicas} replicas)"
 
 
 def _bulk(found: Findings, runs: Sequence[RunDirectory], windows: Windows, seed: int) -> None:
@@ -190,7 +186,9 @@ def _structure(found: Findings, runs: Sequence[RunDirectory], progress: Callable
     means = mean_radial_distributions(stored)
     found.tables["g_of_r.csv"] = radial_columns(means)
     worst = float(np.nanmax(np.abs(columns["energy_minus_table"])))
-    found.notes.append(f"energies of {len(stored)} stored configurations recomputed: at most {worst:.1e} off the table")
+    found.notes.append(
+        f"energies of {len(stored)} stored configurations recomputed: at most {worst:.1e} off the engine's"
+    )
     last = {place.run.name: place for place in stored if place.inherent}
     shown = {name: place.load() for name, place in list(last.items())[:PICTURES]}
     if not shown:

@@ -66,7 +66,7 @@ def structure_columns(
     """The columns of descriptors.csv: one row for each stored configuration of the bulk mixture.
 
     ``energy`` is recomputed apart from the engine, per particle, not shifted [eps_AA]; ``energy_minus_table`` is what
-    the engine's own energy differs by, some 1e-6 for positions stored in single precision.
+    the engine's own energy differs by: rounding, 1e-14, unless one of the two is wrong.
 
     Args:
         stored: the configurations.
