@@ -333,7 +333,7 @@ def is_run_of(settings: dict, out: Path) -> bool:
     if not (out / SPEC).exists():
         return False
     there, wanted = RunDirectory.open(out).spec, tomllib.loads(to_toml(settings))
-    for name in sorted((set(there) | set(wanted)) - {"engine", "device"}):
+    for name in sorted((set(there) | set(wanted)) - {"engine", "device"}, key=lambda name: (name != "protocol", name)):
         if there.get(name) != wanted.get(name):
             raise ValueError(f"{out}: its run has {name} = {there.get(name)}, this one {wanted.get(name)}")
     return True

@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import typer
 
-CHAPTERS = ("simulate", "measure", "learning", "reproduce")
+CHAPTERS = ("simulate", "films", "measure", "learning", "reproduce")
 
 DEBUG = "--debug"
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it; some versions of Typer turn the interrupt into it themselves
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[
     0
@@ -54,9 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         fail(line(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        if DEBUG in given:
-            raise
-        fail("interrupted; what was finished is kept, go on with --resume", 130)
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        fail("interrupted; what was finished is kept, go on with --resume", INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 

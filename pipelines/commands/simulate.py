@@ -199,7 +199,7 @@ def run_and_tell(spec: BulkSpec, out: Path, resume: bool, force: bool, checkpoin
             resume=resume,
             force=force,
             progress=progress,
-            announce=lambda line: typer.echo(line, err=True),
+            announce=typer.echo,
             checkpoint_interval=checkpoint_every,
         )
     summarise(run)
