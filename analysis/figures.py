@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vitrify.md.trajectory import Configuration
 
 INK, MUTED, GRID = "#1f2430", "#6b7280", "#e3e6eb"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 12,
@@ -186,7 +186,7 @@ def radial_distribution_figure(distributions: Mapping[str, RadialDistribution]) 
 
 @_styled
 def configuration_figure(
-    configurations: Mapping[str, Configuration], *, bulk: tuple[float, float] | None = None, height: float = 4.6
+    configurations: Mapping[str, Configuration], *, bulk: tuple[float, float] | None = None
 ) -> Figure:
     """Pictures of configurations side by side: particles as circles to scale, in their box.
 
@@ -194,11 +194,11 @@ def configuration_figure(
         configurations: by title. A periodic axis shows the whole box, with particles cut at its edge and continued on
             the other side; an open one shows the extent of the particles.
         bulk: lower and upper end of a film's bulk slab, drawn as a band [sigma_AA].
-        height: of the figure [inch].
     """
     frames = [_visible(configuration) for configuration in configurations.values()]
     aspects = [np.diff(x)[0] / np.diff(y)[0] for x, y in frames]
-    figure = Figure(figsize=(height * sum(aspects) + 0.1, height), layout="constrained")
+    height = min(4.6, 7.4 / sum(aspects))
+    figure = Figure(figsize=(height * sum(aspects) + 0.1, height + 0.3), layout="constrained")
     panels = figure.subplots(1, len(frames), squeeze=False, width_ratios=aspects)[0]
     for axes, (title, configuration), (x, y) in zip(panels, configurations.items(), frames, strict=True):
         for species, colour in SPECIES_COLOURS.items():

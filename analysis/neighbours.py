@@ -63,12 +63,12 @@ def neighbours_within(radius: float, positions: np.ndarray, box: np.ndarray, per
     [(0, 1, 1.0), (0, 2, 0.5), (1, 0, 1.0), (2, 0, 0.5)]
     """
     half_box = min((edge / 2 for edge, wraps in zip(box, periodic, strict=True) if wraps), default=np.inf)
-    if not 0 < radius + MARGIN < half_box:
+    if not 0 < radius < half_box - MARGIN:
         raise ValueError(f"radius: got {radius}, expected a positive one below half of the box, {half_box}")
     freud_box, points = _in_freud_box(positions, box, periodic, gap=2 * (radius + MARGIN))
     query = freud.locality.AABBQuery(freud_box, points)
     found = query.query(points, {"r_max": radius + MARGIN, "exclude_ii": True}).toNeighborList()
-    pairs = _exact(found, positions, box, periodic)
+    pairs = _in_double_precision(np.asarray(found[:]), positions, box, periodic)
     return pairs.select(pairs.distance < radius)
 
 
@@ -86,10 +86,10 @@ def voronoi_neighbours(positions: np.ndarray, box: np.ndarray, periodic: tuple[b
     freud_box, points = _in_freud_box(positions, box, periodic, gap=float(max(box)))
     voronoi = freud.locality.Voronoi()
     voronoi.compute((freud_box, points))
-    pairs = _exact(voronoi.nlist, positions, box, periodic)
-    longest = np.array([freud_box.Lx, freud_box.Ly]) / 2
-    across_the_gap = np.logical_or.reduce(np.abs(pairs.separation) > longest, axis=1)
-    return pairs.select(~across_the_gap)
+    bonds, reach = np.asarray(voronoi.nlist[:]), np.asarray(voronoi.nlist.vectors)[:, :2]
+    separation = positions[bonds[:, 1]] - positions[bonds[:, 0]]
+    across_the_gap = np.abs(reach - separation) > np.where(periodic, np.inf, np.array([freud_box.Lx, freud_box.Ly]) / 2)
+    return _in_double_precision(bonds[~np.logical_or.reduce(across_the_gap, axis=1)], positions, box, periodic)
 
 
 def _in_freud_box(
@@ -105,11 +105,10 @@ def _in_freud_box(
     return freud.box.Box(Lx=edges[0], Ly=edges[1], is2D=True), points
 
 
-def _exact(
-    found: freud.locality.NeighborList, positions: np.ndarray, box: np.ndarray, periodic: tuple[bool, bool]
+def _in_double_precision(
+    bonds: np.ndarray, positions: np.ndarray, box: np.ndarray, periodic: tuple[bool, bool]
 ) -> Neighbours:
-    """The pairs freud found, sorted, with their separations in double precision."""
-    bonds = np.asarray(found[:], dtype=np.int64).reshape(-1, 2)
-    i, j = bonds[np.lexsort((bonds[:, 1], bonds[:, 0]))].T
+    """The pairs (P, 2) that freud found, sorted, with their separations."""
+    i, j = bonds[np.lexsort((bonds[:, 1], bonds[:, 0]))].reshape(-1, 2).astype(np.int64).T
     separation = minimum_image(positions[j] - positions[i], np.where(periodic, box, np.inf))
     return Neighbours(i=i, j=j, separation=separation, distance=np.hypot(separation[:, 0], separation[:, 1]))

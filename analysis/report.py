@@ -39,8 +39,8 @@ flex-direction:column-reverse;justify-content:flex-end}
 dl.numbers dd{margin:0;font-size:1.3rem;line-height:1.3;font-variant-numeric:tabular-nums lining-nums}
 dl.numbers dt{color:var(--muted);font:.8rem/1.4 system-ui,sans-serif;margin-top:.2rem}
 figure{margin:1.8rem 0}
-figure img{display:block;max-width:100%;height:auto;margin:0 auto;background:#fff;border:1px solid var(--rule);border-radius:8px;
-padding:.8rem}
+figure img{display:block;max-width:100%;height:auto;margin:0 auto;background:#fff;
+border:1px solid var(--rule);border-radius:8px;padding:.8rem}
 figcaption{color:var(--muted);font:.86rem/1.55 system-ui,sans-serif;margin-top:.6rem}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font:.88rem/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}
