@@ -22,6 +22,9 @@ ROUNDING = 1e-9
 FEWEST_POINTS = 3
 """Fewest frames in a window: through two a line always fits."""
 
+PARALLEL = 1e-12
+"""Difference of slopes that is rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
@@ -108,6 +111,7 @@ def glass_transition(
         ValueError: when a window holds fewer than three frames with an inherent energy.
     """
     windows = windows or Windows()
+    _require_points(curve.kt_set, curve.inherent.mean, windows)
     in_glass, in_liquid = _inside(curve.kt_set, windows.glass), _inside(curve.kt_set, windows.liquid)
     known = np.isfinite(curve.inherent_energy)
     usable = known[:, in_glass].any(axis=1) & known[:, in_liquid].any(axis=1)
@@ -151,14 +155,7 @@ def two_line_crossing(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> C
     >>> round(crossing.tg, 12), round(crossing.energy, 12)
     (0.4, -3.896)
     """
-    for name in ("glass", "liquid"):
-        low, high = getattr(windows, name)
-        points = int((_inside(kt, (low, high)) & np.isfinite(energy)).sum())
-        if points < FEWEST_POINTS:
-            raise ValueError(
-                f"{name} window {low} to {high}: got {points} frames with an inherent energy, expected at least "
-                f"{FEWEST_POINTS}; widen the window or record more frames"
-            )
+    _require_points(kt, energy, windows)
     crossing = _cross(kt, energy, windows)
     if not np.isfinite(crossing.tg):
         raise ValueError(f"Tg: the two lines are parallel (slope {crossing.glass.slope}), expected them to cross")
@@ -191,6 +188,18 @@ def transition_columns(transitions: Sequence[GlassTransition]) -> dict[str, list
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
+def _require_points(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> None:
+    """Raise ValueError when a window holds too few known energies for a line."""
+    for name in ("glass", "liquid"):
+        low, high = getattr(windows, name)
+        points = int((_inside(kt, (low, high)) & np.isfinite(energy)).sum())
+        if points < FEWEST_POINTS:
+            raise ValueError(
+                f"{name} window {low} to {high}: got {points} frames with an inherent energy, expected at least "
+                f"{FEWEST_POINTS}; widen the window or record more frames"
+            )
+
+
 def _inside(kt: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     return (kt >= window[0] - ROUNDING) & (kt <= window[1] + ROUNDING)
 
@@ -211,7 +220,7 @@ def _cross(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> Crossing:
         _line(kt[inside], energy[inside]) for inside in (_inside(kt, windows.glass), _inside(kt, windows.liquid))
     )
     bend = liquid.slope - glass.slope
-    if not abs(bend) > 0:
+    if not abs(bend) > PARALLEL:
         return Crossing(np.nan, np.nan, glass, liquid)
     tg = (glass.intercept - liquid.intercept) / bend
     return Crossing(tg, glass.intercept + glass.slope * tg, glass, liquid)
