@@ -1,9 +1,9 @@
 """The inner loops of the CPU: forces on blocks of eight particles, side by side in vector registers.
 
-Neighbours in the sort are neighbours in space, so eight particles in a row share most of their neighbours. A block keeps one list
-of all of them, by species so that pair parameters stay in registers; each entry is read once and acts on eight particles,
-without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_energies take the place of their namesakes in neighbours.py and
-forces.py, which is the whole difference between the program on the CPU and on the GPU.
+Neighbours in the sort are neighbours in space, so eight particles in a row share most of their neighbours. A block keeps
+one list of all of them, by species so that pair parameters stay in registers; each entry is read once and acts on eight
+particles, without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_energies take the place of
+their namesakes in neighbours.py and forces.py, which is all by which the program on the CPU differs from the GPU's.
 
 The arrays are padded to whole blocks with copies of the last particle, whose forces nobody reads.
 """
@@ -27,7 +27,7 @@ def fill_last_block(particles):
         particles.species[i] = particles.species[n - 1]
 
 
-def list_neighbours(particles, neighbours, grid, box, pairs, scratch):
+def list_neighbours(particles, neighbours, grid, box, pairs):
     """List for each block whatever is within the cut-off and the skin of any of its particles; False without room."""
     fill_last_block(particles)
     fits = True

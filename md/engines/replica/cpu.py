@@ -1,24 +1,35 @@
-"""The replica program on the CPU: one thread a replica."""
+"""The replica program on the CPU: one thread a replica, from a queue, so that all cores are busy."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from numba import njit
 
-from vitrify.md.engines.replica import blocks, serial
+from vitrify.md.engines.replica import blocks, layout, serial
+from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Replica, Task
+from vitrify.md.engines.replica.state import LIST_FULL, BlockNeighbours
 from vitrify.md.engines.replica.targets import compile_program
+from vitrify.md.engines.replica.vectors import WIDTH
 
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 """Sums may be reordered, so that loops vectorise; NaN and infinity keep their meaning: failures are found by them."""
 
 ENTRIES = ("integrate_replica", "minimize_replica", "energies_replica", "forces_replica")
 
-
 SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+
+NO_SCRATCH = np.zeros(1)
+"""One lane needs no place to meet others."""
+
+FIRST_ROOM = 128
+"""Neighbours of one species that a block has room for at first."""
 
 
 def compile_function(function: Callable) -> Callable:
@@ -28,22 +39,140 @@ def compile_function(function: Callable) -> Callable:
     return njit(function, nogil=True, fastmath=FAST, cache=function.__name__ in ENTRIES, error_model="numpy")
 
 
-SERIAL = {
-    function.__name__: compile_function(function)
-    for function in (serial.lane, serial.lanes, serial.barrier, serial.total, serial.largest, serial.add_one)
-}
+def compile_for(precision: Precision, upper_bits: Callable) -> SimpleNamespace:
+    """The program of one thread in one precision."""
+    names = ("lane", "lanes", "barrier", "all_lanes", "total", "largest", "add_one")
+    machine = {name: compile_function(getattr(serial, name)) for name in names}
+    machine |= {"real": precision.real, "fixed": precision.fixed, "upper_bits": compile_function(upper_bits)}
+    return compile_program(compile_function, blocks, **machine)
 
-single = compile_program(
-    compile_function, blocks, real=np.float32, fixed=np.int32, upper_bits=compile_function(serial.upper_bits), **SERIAL
-)
-"""Single precision: dynamics."""
 
-double = compile_program(
-    compile_function,
-    blocks,
-    real=np.float64,
-    fixed=np.int64,
-    upper_bits=compile_function(serial.upper_bits_of_64),
-    **SERIAL,
-)
-"""Double precision: inherent structures and everything that is reported."""
+single = compile_for(SINGLE, serial.upper_bits)
+"""Dynamics."""
+
+double = compile_for(DOUBLE, serial.upper_bits_of_64)
+"""Inherent structures and everything that is reported."""
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Runs replicas on the threads of this machine.
+
+    Attributes:
+        threads: how many replicas run at once.
+    """
+
+    threads: int
+    room: dict[Precision, int] = field(default_factory=lambda: {SINGLE: FIRST_ROOM, DOUBLE: FIRST_ROOM})
+
+    def integrate(self, task: Task, rows: Iterable[int], steps: int, outcome: Outcome) -> None:
+        """Advance the replicas ``rows`` by ``steps`` and write down where they came to."""
+        bath = layout.bath_arrays(task)
+
+        def advance(row: int) -> None:
+            replica = Replica.of(task, row, SINGLE, WIDTH)
+            now = replica.geometry.encode(task.ensemble.positions[row])
+
+            def run(neighbours: BlockNeighbours) -> int:
+                replica.load(task.origin(row), task.ensemble.velocities[row])
+                ended, outcome.step[row] = single.integrate_replica(
+                    replica.particles,
+                    neighbours,
+                    replica.grid,
+                    replica.box,
+                    replica.pairs,
+                    replica.externals,
+                    bath[row],
+                    np.float32(task.time_step),
+                    int(task.ensemble.step[row]),
+                    steps,
+                    np.ascontiguousarray(now[:, 0]),
+                    np.ascontiguousarray(now[:, 1]),
+                    NO_SCRATCH,
+                )
+                return ended
+
+            outcome.ended[row] = self.with_room(run, replica)
+            replica.unload(outcome)
+
+        self.each(advance, rows)
+
+    def minimize(self, task: Task, rows: Iterable[int], fmax: float, evaluations: int, outcome: Outcome) -> None:
+        """Minimise the replicas ``rows`` and write down where they came to."""
+
+        def quench(row: int) -> None:
+            replica = Replica.of(task, row, DOUBLE, WIDTH)
+
+            def run(neighbours: BlockNeighbours) -> int:
+                replica.load(task.ensemble.positions[row], np.zeros_like(task.ensemble.velocities[row]))
+                ended, outcome.max_force[row], outcome.evaluations[row] = double.minimize_replica(
+                    replica.particles,
+                    neighbours,
+                    replica.grid,
+                    replica.box,
+                    replica.pairs,
+                    replica.externals,
+                    fmax,
+                    evaluations,
+                    NO_SCRATCH,
+                )
+                return ended
+
+            outcome.ended[row] = self.with_room(run, replica)
+            replica.unload(outcome)
+
+        self.each(quench, rows)
+
+    def energies(self, task: Task, rows: Iterable[int], energies: np.ndarray) -> None:
+        """Set ``energies[row]`` to the pair energy of each particle."""
+
+        def measure(row: int) -> None:
+            replica = Replica.of(task, row, DOUBLE, WIDTH)
+            replica.load(task.ensemble.positions[row], task.ensemble.velocities[row])
+            values = np.empty(len(replica.particles.x))
+
+            def run(neighbours: BlockNeighbours) -> int:
+                return double.energies_replica(
+                    replica.particles, neighbours, replica.grid, replica.box, replica.pairs, values
+                )
+
+            self.with_room(run, replica)
+            energies[row, replica.particles.slot] = values[: len(replica.particles.slot)]
+
+        self.each(measure, rows)
+
+    def forces(self, task: Task, rows: Iterable[int], forces: np.ndarray) -> None:
+        """Set ``forces[row]`` to the force on each particle."""
+
+        def measure(row: int) -> None:
+            replica = Replica.of(task, row, DOUBLE, WIDTH)
+            replica.load(task.ensemble.positions[row], task.ensemble.velocities[row])
+            particles = replica.particles
+
+            def run(neighbours: BlockNeighbours) -> int:
+                return double.forces_replica(
+                    particles, neighbours, replica.grid, replica.box, replica.pairs, replica.externals
+                )
+
+            self.with_room(run, replica)
+            count = len(particles.slot)
+            forces[row, particles.slot] = np.stack([particles.fx[:count], particles.fy[:count]], axis=1)
+
+        self.each(measure, rows)
+
+    def each(self, work: Callable[[int], None], rows: Iterable[int]) -> None:
+        """A queue of replicas, worked off by all threads."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            for _ in pool.map(work, rows):
+                pass
+
+    def with_room(self, run: Callable[[BlockNeighbours], int], replica: Replica) -> int:
+        """Run with neighbour lists that are large enough: full ones grow and the segment is redone."""
+        precision = replica.geometry.precision
+        blocks, species = len(replica.particles.x) // WIDTH, replica.pairs.cutoff2.shape[0]
+        while True:
+            room = self.room[precision]
+            ended = run(layout.block_neighbour_arrays(blocks, WIDTH, species, room, precision))
+            if ended != LIST_FULL:
+                return ended
+            self.room[precision] = max(self.room[precision], 2 * room)

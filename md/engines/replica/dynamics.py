@@ -1,18 +1,20 @@
-"""A segment of molecular dynamics of one replica: velocity Verlet, thermostat, rebuilds by its own displacement test."""
+"""A segment of molecular dynamics of one replica: velocity Verlet, thermostat, rebuilds by its own displacements."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from vitrify.md.engines.replica.forces import external_forces, pair_forces
-from vitrify.md.engines.replica.neighbours import furthest_moved2, list_neighbours, sort_particles
-from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, largest, real, total
+from vitrify.md.engines.replica.neighbours import list_neighbours, sort_particles, stayed
+from vitrify.md.engines.replica.serial import all_lanes, barrier, fixed, lane, lanes, real, total
 from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST
 from vitrify.md.engines.replica.thermostat import rescaling
 
 
-def rebuild(particles, neighbours, grid, box, pairs, scratch):
+def rebuild(particles, neighbours, grid, box, pairs):
     """Sort, and list the neighbours anew; False when the list is too small."""
     sort_particles(particles, grid, box)
-    return list_neighbours(particles, neighbours, grid, box, pairs, scratch)
+    return list_neighbours(particles, neighbours, grid, box, pairs)
 
 
 def all_forces(particles, neighbours, box, pairs, externals):
@@ -21,14 +23,15 @@ def all_forces(particles, neighbours, box, pairs, externals):
     external_forces(particles, box, externals)
 
 
-def slow_enough(particles, half_step, fastest2, scratch):
+def slow_enough(particles, half_step, fastest2):
     """Whether every squared speed after the next half kick is a number up to ``fastest2``."""
-    slow = 0
+    slow, own = 0, 0
     for i in range(lane(), len(particles.slot), lanes()):
         vx = particles.vx[i] + half_step * particles.fx[i]
         vy = particles.vy[i] + half_step * particles.fy[i]
         slow += 1 if vx * vx + vy * vy <= fastest2 else 0
-    return total(slow, scratch) == len(particles.slot)
+        own += 1
+    return all_lanes(slow == own)
 
 
 def kick_and_drift(particles, box, time_step):
@@ -71,12 +74,12 @@ def rescale(particles, factor, member):
     barrier()
 
 
-def furthest_out(particles, scratch):
-    """The largest |y| in fixed point."""
-    out = fixed(0)
+def inside(particles, box):
+    """Whether every particle lies within the box along an open axis."""
+    furthest = 0
     for i in range(lane(), len(particles.slot), lanes()):
-        out = max(out, abs(particles.y[i]))
-    return largest(out, scratch)
+        furthest = max(furthest, abs(np.int64(particles.y[i])))
+    return all_lanes(furthest <= box.limit)
 
 
 def integrate_replica(
@@ -84,33 +87,26 @@ def integrate_replica(
 ):
     """Advance one replica.
 
-    Args:
-        particles: coordinates at the last build of the neighbour list, everything else as it is now.
-        current_x: coordinates now, by slot.
-        current_y: the same along y.
-        time_step: dt [tau].
-        start: the replica's clock.
-        steps: how many time steps.
-        scratch: shared memory for sums over the lanes.
+    ``particles`` come with their coordinates at the last build of the neighbour list and their velocities of now;
+    ``current_x`` and ``current_y``, by slot, are the coordinates of now. ``start`` is the replica's clock.
 
     Returns:
         How the segment ended, and the clock.
     """
-    if not resume(particles, neighbours, grid, box, pairs, current_x, current_y, scratch):
+    if not resume(particles, neighbours, grid, box, pairs, current_x, current_y):
         return LIST_FULL, start
     all_forces(particles, neighbours, box, pairs, externals)
     half_step = real(0.5) * time_step
     fastest = real(box.skin) / time_step
-    slack2 = real(0.25) * box.skin * box.skin
+    slack2 = slack2_of(box)
     for step in range(start, start + steps):
-        if not slow_enough(particles, half_step, fastest * fastest, scratch):
+        if not slow_enough(particles, half_step, fastest * fastest):
             return TOO_FAST, step
         kick_and_drift(particles, box, time_step)
-        if box.limit > 0 and furthest_out(particles, scratch) > box.limit:
+        if box.limit > 0 and not inside(particles, box):
             return LOST, step + 1
-        if furthest_moved2(particles, box, scratch) > slack2:
-            if not rebuild(particles, neighbours, grid, box, pairs, scratch):
-                return LIST_FULL, step
+        if not stayed(particles, box, slack2) and not rebuild(particles, neighbours, grid, box, pairs):
+            return LIST_FULL, step
         all_forces(particles, neighbours, box, pairs, externals)
         twice_kinetic = kick(particles, half_step, bath.member, scratch)
         if bath.freedom > 0:
@@ -118,14 +114,17 @@ def integrate_replica(
     return DONE, start + steps
 
 
-def resume(particles, neighbours, grid, box, pairs, current_x, current_y, scratch):
+def resume(particles, neighbours, grid, box, pairs, current_x, current_y):
     """Repeat the last build, then go to the present; build anew where the particles have moved too far since."""
-    if not rebuild(particles, neighbours, grid, box, pairs, scratch):
+    if not rebuild(particles, neighbours, grid, box, pairs):
         return False
     for i in range(lane(), len(particles.slot), lanes()):
         particles.x[i] = current_x[particles.slot[i]]
         particles.y[i] = current_y[particles.slot[i]]
     barrier()
-    if furthest_moved2(particles, box, scratch) > real(0.25) * box.skin * box.skin:
-        return rebuild(particles, neighbours, grid, box, pairs, scratch)
-    return True
+    return stayed(particles, box, slack2_of(box)) or rebuild(particles, neighbours, grid, box, pairs)
+
+
+def slack2_of(box):
+    """How far squared a particle may go before two of them could meet unlisted: half the skin each."""
+    return real(0.25) * box.skin * box.skin

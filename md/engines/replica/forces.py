@@ -29,14 +29,15 @@ def pair_forces(particles, neighbours, box, pairs):
     for i in range(lane(), len(particles.slot), lanes()):
         x, y, species = particles.x[i], particles.y[i], particles.species[i]
         fx, fy = real(0), real(0)
-        for k in range(neighbours.count[i]):
-            j = neighbours.ids[k, i]
-            dx = real(fixed(x - particles.x[j])) * box.scale_x
-            dy = real(fixed(y - particles.y[j])) * box.scale_y
-            r2 = dx * dx + dy * dy
-            other = particles.species[j]
-            if r2 < pairs.cutoff2[species, other]:
-                strength = force_over_distance(r2, pairs.repulsion[species, other], pairs.attraction[species, other])
+        for other in range(neighbours.count.shape[0]):
+            cutoff2 = pairs.cutoff2[species, other]
+            repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
+            for k in range(neighbours.count[other, i]):
+                j = neighbours.ids[other, k, i]
+                dx = real(fixed(x - particles.x[j])) * box.scale_x
+                dy = real(fixed(y - particles.y[j])) * box.scale_y
+                r2 = dx * dx + dy * dy
+                strength = force_over_distance(r2, repulsion, attraction) if r2 < cutoff2 else real(0)
                 fx += strength * dx
                 fy += strength * dy
         particles.fx[i] = fx
@@ -55,8 +56,10 @@ def external_forces(particles, box, externals):
     barrier()
     for w in range(len(externals.wall_start)):
         for i in range(lane(), len(particles.slot), lanes()):
-            above = real(np.int64(particles.y[i]) - np.int64(externals.wall_start[w])) * box.scale_y
-            particles.fy[i] -= externals.wall_stiffness[w] * max(above, real(0))
+            # In floating point: a 64-bit difference across half the box would overflow and pull up what lies far below.
+            if particles.y[i] > externals.wall_start[w]:
+                above = real(np.float64(particles.y[i]) - np.float64(externals.wall_start[w])) * box.scale_y
+                particles.fy[i] -= externals.wall_stiffness[w] * above
         barrier()
 
 
@@ -65,13 +68,14 @@ def pair_energies(particles, neighbours, box, pairs, energies):
     for i in range(lane(), len(particles.slot), lanes()):
         x, y, species = particles.x[i], particles.y[i], particles.species[i]
         energy = real(0)
-        for k in range(neighbours.count[i]):
-            j = neighbours.ids[k, i]
-            dx = real(fixed(x - particles.x[j])) * box.scale_x
-            dy = real(fixed(y - particles.y[j])) * box.scale_y
-            r2 = dx * dx + dy * dy
-            other = particles.species[j]
-            if r2 < pairs.cutoff2[species, other]:
-                energy += half_energy(r2, pairs.repulsion[species, other], pairs.attraction[species, other])
+        for other in range(neighbours.count.shape[0]):
+            cutoff2 = pairs.cutoff2[species, other]
+            repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
+            for k in range(neighbours.count[other, i]):
+                j = neighbours.ids[other, k, i]
+                dx = real(fixed(x - particles.x[j])) * box.scale_x
+                dy = real(fixed(y - particles.y[j])) * box.scale_y
+                r2 = dx * dx + dy * dy
+                energy += half_energy(r2, repulsion, attraction) if r2 < cutoff2 else real(0)
         energies[i] = energy
     barrier()

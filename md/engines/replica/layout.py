@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from vitrify.md.engines.replica.state import BlockNeighbours, Box, Externals, Grid, Pairs, Particles
+from vitrify.md.engines.base import Thermostat
+from vitrify.md.engines.replica.state import DONE, Bath, BlockNeighbours, Box, Externals, Grid, Pairs, Particles
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Tether, Wall
 from vitrify.md.model import PairTable
@@ -40,8 +42,8 @@ DOUBLE = Precision(np.float64, np.int64)
 class Geometry:
     """Fixed-point coordinates of one replica's box.
 
-    A periodic axis is its own period, so that integer overflow is the minimum image and the wrap, both exact. An open axis has a
-    period longer than the box by the reach of the forces and more, so that nothing acts through its ends.
+    A periodic axis is its own period, so that integer overflow is the minimum image and the wrap, both exact. An open
+    axis has a period longer than the box by the reach of the forces and more, so that nothing acts through its ends.
 
     Attributes:
         lengths: (2,) period along each axis [sigma_AA].
@@ -170,12 +172,118 @@ def external_arrays(externals: Sequence[External], row: int, geometry: Geometry)
     )
 
 
-def load(particles: Particles, ensemble: Ensemble, row: int, positions: np.ndarray, geometry: Geometry) -> None:
-    """Fill ``particles`` with replica ``row`` at ``positions`` (N, 2), empty slots left out."""
-    filled = np.flatnonzero(ensemble.filled[row])
-    coordinates = geometry.encode(positions[filled])
-    particles.x[: len(filled)], particles.y[: len(filled)] = coordinates.T
-    particles.vx[:], particles.vy[:] = ensemble.velocities[row, filled].T
-    particles.species[: len(filled)] = ensemble.species[row, filled]
-    particles.slot[:] = filled
-    particles.place[filled] = np.arange(len(filled))
+def bath_arrays(task: Task) -> list[Bath]:
+    """The thermostat of every replica."""
+    ensemble, thermostat = task.ensemble, task.thermostat
+    member = np.zeros(task.pairs.species, np.float32)
+    if thermostat is None:
+        freedom = np.zeros(ensemble.replicas, np.int64)
+        steps, kts, memory = np.zeros(1, np.int64), np.ones(1), 0.0
+    else:
+        group = range(task.pairs.species) if thermostat.species is None else thermostat.species
+        member[list(group)] = 1
+        size = np.isin(ensemble.species, list(group)).sum(axis=1)
+        alone = (size == ensemble.particles) & (not task.externals)
+        freedom = 2 * size - 2 * alone
+        steps = np.array(thermostat.schedule.steps, np.int64)
+        kts = np.array(thermostat.schedule.kts, np.float64)
+        memory = float(np.exp(-task.time_step / thermostat.tau))
+    return [
+        Bath(steps, kts, member, int(freedom[row]), memory, int(ensemble.seed), int(ensemble.replica[row]))
+        for row in range(ensemble.replicas)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be done to an ensemble; fields as in ReplicaEngine and the Engine protocol."""
+
+    ensemble: Ensemble
+    pairs: PairTable
+    skin: float
+    time_step: float
+    thermostat: Thermostat | None = None
+    externals: Sequence[External] = ()
+
+    def origin(self, row: int) -> np.ndarray:
+        """Where the neighbour list was last built; the positions, where that is not known of every particle."""
+        ensemble = self.ensemble
+        if ensemble.origin is None or not np.isfinite(ensemble.origin[row, ensemble.filled[row]]).all():
+            return ensemble.positions[row]
+        return ensemble.origin[row]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of each replica; filled in by whoever ran it. Fields as in Ensemble and Minimized."""
+
+    positions: np.ndarray
+    velocities: np.ndarray
+    origin: np.ndarray
+    step: np.ndarray
+    ended: np.ndarray
+    max_force: np.ndarray
+    evaluations: np.ndarray
+
+    @classmethod
+    def unchanged(cls, ensemble: Ensemble) -> Outcome:
+        """Everything as it was."""
+        return cls(
+            positions=ensemble.positions.copy(),
+            velocities=ensemble.velocities.copy(),
+            origin=np.full_like(ensemble.positions, np.nan),
+            step=ensemble.step.copy(),
+            ended=np.full(ensemble.replicas, DONE),
+            max_force=np.full(ensemble.replicas, np.nan),
+            evaluations=np.zeros(ensemble.replicas, np.int64),
+        )
+
+
+class Replica(NamedTuple):
+    """The arrays of one replica."""
+
+    row: int
+    slots: np.ndarray  # which slots of the ensemble hold its particles
+    species: np.ndarray
+    geometry: Geometry
+    particles: Particles
+    grid: Grid
+    box: Box
+    pairs: Pairs
+    externals: Externals
+
+    @classmethod
+    def of(cls, task: Task, row: int, precision: Precision, padding: int) -> Replica:
+        """Arrays for replica ``row``, not yet filled."""
+        ensemble, reach = task.ensemble, task.pairs.longest_cutoff + task.skin
+        geometry = Geometry.of(ensemble.box[row], ensemble.periodic, reach, precision)
+        slots = np.flatnonzero(ensemble.filled[row])
+        box = geometry.state(task.skin, reach, len(slots))
+        return cls(
+            row=row,
+            slots=slots,
+            species=ensemble.species[row, slots],
+            geometry=geometry,
+            particles=particle_arrays(len(slots), ensemble.slots, padding, precision),
+            grid=grid_arrays(len(slots), box, precision),
+            box=box,
+            pairs=pair_parameters(task.pairs, task.skin, precision),
+            externals=external_arrays(task.externals, row, geometry),
+        )
+
+    def load(self, positions: np.ndarray, velocities: np.ndarray) -> None:
+        """Fill in the particles from positions and velocities by slot."""
+        particles, count = self.particles, len(self.slots)
+        particles.x[:count], particles.y[:count] = self.geometry.encode(positions[self.slots]).T
+        particles.vx[:], particles.vy[:] = velocities[self.slots].T
+        particles.species[:count] = self.species
+        particles.slot[:] = self.slots
+        particles.place[self.slots] = np.arange(count)
+
+    def unload(self, outcome: Outcome) -> None:
+        """Write down where the particles came to, by slot."""
+        particles, count = self.particles, len(self.slots)
+        rows = self.row, particles.slot
+        outcome.positions[rows] = self.geometry.decode(np.stack([particles.x, particles.y], axis=1)[:count])
+        outcome.velocities[rows] = np.stack([particles.vx, particles.vy], axis=1)
+        outcome.origin[rows] = self.geometry.decode(np.stack([particles.built_x, particles.built_y], axis=1))

@@ -1,13 +1,13 @@
 """Sorting into cells, and neighbour lists. Both are functions of the positions alone: a restart repeats them exactly.
 
-The box is cut into strips along y, each at least as wide as forces and skin reach, and the strips into low cells. Cells are
-numbered strip by strip, up one and down the next, so that particles sorted by cell follow a path without jumps, and the
-particles between two heights of a strip are one run of memory.
+The box is cut into strips along y, each at least as wide as forces and skin reach, and the strips into low cells. Cells
+are numbered strip by strip, up one and down the next, so that particles sorted by cell follow a path without jumps, and
+the particles between two heights of a strip are one run of memory.
 """
 
 from __future__ import annotations
 
-from vitrify.md.engines.replica.serial import add_one, barrier, fixed, lane, lanes, largest, real, upper_bits
+from vitrify.md.engines.replica.serial import add_one, all_lanes, barrier, fixed, lane, lanes, real, upper_bits
 
 
 def sort_particles(particles, grid, box):
@@ -86,7 +86,7 @@ def reorder(values, member, spare, n):
 
 
 def members_between(grid, box, column, lowest, highest, part):
-    """The run of particles between two rows of a strip; rows beyond the box's ends continue, as ``part`` 1, at the other."""
+    """The run of particles between two rows of a strip: ``part`` 0 within the box, ``part`` 1 round its ends."""
     if highest - lowest + 1 >= box.rows:
         lowest, highest = 0, box.rows - 1
     first, last = max(lowest, 0), min(highest, box.rows - 1)
@@ -98,36 +98,39 @@ def members_between(grid, box, column, lowest, highest, part):
     return grid.start[min(begin, end)], grid.start[max(begin, end) + 1]
 
 
-def list_neighbours(particles, neighbours, grid, box, pairs, scratch):
-    """List every pair within its cut-off and the skin; False where a list has no more room."""
+def list_neighbours(particles, neighbours, grid, box, pairs):
+    """List every pair within its cut-off and the skin, by particle and species; False where a list has no more room."""
     n = len(particles.slot)
-    room = neighbours.ids.shape[0]
-    longest = 0
+    kinds, room = neighbours.ids.shape[0], neighbours.ids.shape[1]
+    fits = True
     for i in range(lane(), n, lanes()):
         x, y, species = particles.x[i], particles.y[i], particles.species[i]
         column, row = column_of(particles, i, box), row_of(particles, i, box)
-        found = 0
+        for other in range(kinds):
+            neighbours.count[other, i] = 0
         for strip in range(min(box.columns, 3)):
             beside = (column + strip + box.columns - 1) % box.columns
             for part in range(2):
                 start, end = members_between(grid, box, beside, row - box.margin, row + box.margin, part)
                 for j in range(start, end):
+                    other = particles.species[j]
                     dx = real(fixed(x - particles.x[j])) * box.scale_x
                     dy = real(fixed(y - particles.y[j])) * box.scale_y
-                    if dx * dx + dy * dy < pairs.reach2[species, particles.species[j]] and j != i:
+                    if j != i and dx * dx + dy * dy < pairs.reach2[species, other]:
+                        found = neighbours.count[other, i]
                         if found < room:
-                            neighbours.ids[found, i] = j
-                        found += 1
-        neighbours.count[i] = min(found, room)
-        longest = max(longest, found)
-    return largest(longest, scratch) <= room
+                            neighbours.ids[other, found, i] = j
+                            neighbours.count[other, i] = found + 1
+                        else:
+                            fits = False
+    return all_lanes(fits)
 
 
-def furthest_moved2(particles, box, scratch):
-    """The largest squared displacement since the last build [sigma_AA^2]."""
+def stayed(particles, box, slack2):
+    """Whether no particle has moved further than the root of ``slack2`` since the last build."""
     furthest = real(0)
     for i in range(lane(), len(particles.slot), lanes()):
         dx = real(fixed(particles.x[i] - particles.built_x[i])) * box.scale_x
         dy = real(fixed(particles.y[i] - particles.built_y[i])) * box.scale_y
         furthest = max(furthest, dx * dx + dy * dy)
-    return largest(furthest, scratch)
+    return all_lanes(furthest <= slack2)

@@ -17,9 +17,6 @@ real = np.float32
 fixed = np.int32
 """Coordinates: a periodic axis of length L is cut into 2^32 (2^64) steps, so that integer overflow is the period."""
 
-counter = np.int64
-"""Steps and cells."""
-
 
 def lane() -> int:
     """Which of the replica's lanes this is."""
@@ -32,11 +29,16 @@ def lanes() -> int:
 
 
 def barrier() -> None:
-    """Wait for all lanes of the replica."""
+    """Wait for all lanes of the replica, and see what they wrote."""
+
+
+def all_lanes(fact) -> bool:
+    """Whether ``fact`` holds in every lane."""
+    return fact
 
 
 def total(value, scratch):
-    """Sum over the lanes, the same bits in every lane."""
+    """Sum over the lanes, in one order; ``scratch`` is where lanes meet."""
     return value
 
 

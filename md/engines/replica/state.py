@@ -1,7 +1,7 @@
 """What the replica program works on: the arrays of one replica, and the numbers it is driven by.
 
-Particles are numbered in the order of the last sort, so that neighbours in space are neighbours in memory; ``slot`` says
-which slot of the ensemble each one is.
+Particles are numbered in the order of the last sort, so that neighbours in space are neighbours in memory;
+``slot`` says which slot of the ensemble each one is.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Grid(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """A full list by particle: every pair twice, so that forces are gathered and their sum has one order."""
+    """A full list by particle and species of the neighbour: every pair twice, so that forces are gathered."""
 
-    count: np.ndarray  # (N,)
-    ids: np.ndarray  # (room, N): lanes read side by side
+    count: np.ndarray  # (S, N)
+    ids: np.ndarray  # (S, room, N): lanes read side by side
 
 
 class BlockNeighbours(NamedTuple):

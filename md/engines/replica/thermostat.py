@@ -1,7 +1,7 @@
 """Stochastic velocity rescaling with random numbers that are a function of (seed, replica, step).
 
-Sources: Bussi, Donadio and Parrinello, J. Chem. Phys. 126, 014101 (2007); Salmon et al., "Parallel random numbers: as easy as 1,
-2, 3", SC11 (Philox4x32-10); Marsaglia and Tsang, ACM Trans. Math. Softw. 26, 363 (2000) (gamma variates).
+Sources: Bussi, Donadio and Parrinello, J. Chem. Phys. 126, 014101 (2007); Salmon et al., "Parallel random numbers: as easy
+as 1, 2, 3", SC11 (Philox4x32-10); Marsaglia and Tsang, ACM Trans. Math. Softw. 26, 363 (2000) (gamma variates).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def sum_of_squares(bath, step, terms):
             gamma = d * v
             break
     if boost > 0.0:
-        uniform, normal = draw(bath, step, 0x10000)
+        uniform, _ = draw(bath, step, 0x10000)
         gamma *= uniform ** (1.0 / (0.5 * terms))
     return 2.0 * gamma
 
@@ -83,7 +83,7 @@ def rescaling(bath, step, twice_kinetic):
     """The factor by which Bussi's thermostat scales the group's velocities at the end of ``step``."""
     if twice_kinetic <= 0.0:
         return 1.0
-    uniform, normal = draw(bath, step, 0)
+    _, normal = draw(bath, step, 0)
     squares = sum_of_squares(bath, step, bath.freedom - 1)
     noise = (1.0 - bath.memory) * set_temperature(bath, step) / twice_kinetic
     along = math.sqrt(bath.memory) + math.sqrt(noise) * normal

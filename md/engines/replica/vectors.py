@@ -1,7 +1,7 @@
 """Short vectors for Numba on the CPU: eight particles side by side in one register.
 
-LLVM does not vectorise a loop over particles around a loop over their neighbours, so the vectors are spelt out here, as an
-LLVM vector type with the usual operators. LLVM maps them to whatever registers the processor has.
+LLVM does not vectorise a loop over particles around a loop over their neighbours, so the vectors are spelt out here, as
+an LLVM vector type with the usual operators. LLVM maps them to whatever registers the processor has.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import operator
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.datamodel import PrimitiveModel, register_default
 from numba.extending import intrinsic, overload
 
@@ -129,20 +128,31 @@ def places(typing, like):
     return Vector(like)(like), generate
 
 
-def binary(integer: str | None, floating: str, mask: bool = False):
-    """An intrinsic for an LLVM instruction on two vectors."""
+def arithmetic(integer: str, floating: str):
+    """The intrinsic for an LLVM instruction on two vectors of numbers."""
 
     @intrinsic
     def instruction(typing, a, b):
-        real = isinstance(a.element, types.Float)
+        name = floating if isinstance(a.element, types.Float) else integer
 
         def generate(context, builder, signature, arguments):
-            if mask:
-                compare = builder.fcmp_ordered if real else builder.icmp_signed
-                return compare(floating, *arguments)
-            return getattr(builder, floating if real else integer)(*arguments)
+            return getattr(builder, name)(*arguments)
 
-        return Vector(types.boolean if mask else a.element)(a, b), generate
+        return a(a, b), generate
+
+    return instruction
+
+
+def comparison(symbol: str):
+    """The intrinsic that compares two vectors to give a mask; false where a number is not a number."""
+
+    @intrinsic
+    def instruction(typing, a, b):
+        def generate(context, builder, signature, arguments):
+            compare = builder.fcmp_ordered if isinstance(a.element, types.Float) else builder.icmp_signed
+            return compare(symbol, *arguments)
+
+        return Vector(types.boolean)(a, b), generate
 
     return instruction
 
@@ -161,9 +171,9 @@ def overload_operator(symbol, instruction):
         return None
 
 
-overload_operator(operator.add, binary("add", "fadd"))
-overload_operator(operator.sub, binary("sub", "fsub"))
-overload_operator(operator.mul, binary("mul", "fmul"))
-overload_operator(operator.truediv, binary(None, "fdiv"))
-overload_operator(operator.lt, binary(None, "<", mask=True))
-overload_operator(operator.eq, binary(None, "==", mask=True))
+overload_operator(operator.add, arithmetic("add", "fadd"))
+overload_operator(operator.sub, arithmetic("sub", "fsub"))
+overload_operator(operator.mul, arithmetic("mul", "fmul"))
+overload_operator(operator.truediv, arithmetic("sdiv", "fdiv"))
+overload_operator(operator.lt, comparison("<"))
+overload_operator(operator.eq, comparison("=="))
