@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vitrify.md.bulk import BulkSpec, require_frames_fit, require_positive, run_bulk
+from vitrify.md.bulk import BulkSpec, require_frames_fit, require_positive
+from vitrify.md.bulk_run import run_bulk
 from vitrify.md.rundir import RunDirectory
 from vitrify.md.schedule import TemperatureSchedule
 
@@ -60,5 +61,5 @@ class AnnealingSpec(BulkSpec):
 
 
 def anneal(spec: AnnealingSpec, out: str | Path, **options: Any) -> RunDirectory:
-    """Follow R liquids into a run directory; the options are those of :func:`vitrify.md.bulk.run_bulk`."""
+    """Follow R liquids into a run directory; the options are those of :func:`vitrify.md.bulk_run.run_bulk`."""
     return run_bulk(spec, out, **options)

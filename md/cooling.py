@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vitrify.md.bulk import BulkSpec, require_frames_fit, require_positive, run_bulk
+from vitrify.md.bulk import BulkSpec, require_frames_fit, require_positive
+from vitrify.md.bulk_run import run_bulk
 from vitrify.md.rundir import RunDirectory
 from vitrify.md.schedule import TemperatureSchedule
 
@@ -64,7 +65,7 @@ class CoolingSpec(BulkSpec):
 
 
 def cool(spec: CoolingSpec, out: str | Path, **options: Any) -> RunDirectory:
-    """Cool R replicas into a run directory; the options are those of :func:`vitrify.md.bulk.run_bulk`.
+    """Cool R replicas into a run directory; the options are those of :func:`vitrify.md.bulk_run.run_bulk`.
 
     >>> import tempfile
     >>> spec = CoolingSpec(particles=64, ramp_steps=200, frames=2, equilibration_steps=10, seed=1)

@@ -19,13 +19,12 @@ from typing import Protocol
 
 import numpy as np
 
-from vitrify.md.bulk import is_run_of, launch_facts
 from vitrify.md.deposition import DepositionSpec
 from vitrify.md.engines.base import Engine
 from vitrify.md.engines.registry import choose_engine
 from vitrify.md.ensemble import Ensemble, kinetic_temperature
 from vitrify.md.model import SUBSTRATE
-from vitrify.md.rundir import CHECKPOINT, COLUMNS, RunDirectory, RunWriter
+from vitrify.md.rundir import COLUMNS, RunDirectory, RunWriter, is_run_of
 from vitrify.md.surface import attached
 
 FILM_COLUMNS = (*COLUMNS, "kt_substrate", "particles", "vapour", "film_top", "strays")
@@ -88,12 +87,9 @@ def launch(spec: FilmSpec, out: Path, *, resume: bool, force: bool, announce: An
     choice = choose_engine(
         spec.engine, pairs=recipe.pairs, time_step=recipe.time_step, device=spec.device, particles=recipe.slots
     )
-    facts = launch_facts(choice)
-    if resume and is_run_of(spec.to_dict(), out) and (out / CHECKPOINT).exists():
-        writer, ensemble, extra = RunWriter.resume(out, facts, columns=FILM_COLUMNS)
-    else:
-        writer = RunWriter.create(out, spec.to_dict(), facts, columns=FILM_COLUMNS, force=force or resume)
-        ensemble, extra = None, {}
+    writer, ensemble, extra = RunWriter.begin_or_resume(
+        out, spec.to_dict(), choice.facts, columns=FILM_COLUMNS, resume=resume, force=force
+    )
     if announce is not None:
         announce(choice.reason)
     return Launch(engine=choice.engine, writer=writer, ensemble=ensemble, extra=extra)

@@ -26,6 +26,7 @@ import numpy as np
 from vitrify.md.checkpoint import PARTIAL, load_checkpoint, save_checkpoint, sync_directory, write_atomically
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.provenance import provenance, to_toml
+from vitrify.md.table import COLUMNS, format_rows, parse_table
 from vitrify.md.trajectory import (
     Configuration,
     append_frames,
@@ -37,13 +38,6 @@ from vitrify.md.trajectory import (
 )
 
 SPEC, PROVENANCE, TABLE, CHECKPOINT, DONE = "spec.toml", "provenance.json", "table.csv", "checkpoint", "DONE"
-
-COLUMNS = (
-    "replica", "frame", "step", "kt_set", "kt", "potential_energy", "inherent_energy", "max_force", "converged",
-)  # fmt: skip
-"""Columns every table has; a protocol may add its own. Energies per particle, truncated and not shifted."""
-
-_INTEGERS = ("replica", "frame", "step")
 
 
 class RunDirectory:
@@ -99,24 +93,7 @@ class RunDirectory:
             ValueError: when it is damaged. A torn last row of a run under way is passed over.
         """
         path = self.path / TABLE
-        text = _read(path)
-        header, *rows = text[: text.rfind("\n") + 1].splitlines() or [""]
-        names = header.split(",")
-        if missing := [name for name in COLUMNS if name not in names]:
-            raise ValueError(f"{path}: damaged, no column {', '.join(missing)}")
-        if self.finished and not text.endswith("\n"):
-            raise ValueError(f"{path}: damaged, it ends in the middle of a row")
-        try:
-            values = np.loadtxt(rows, delimiter=",", ndmin=2) if rows else np.empty((0, len(names)))
-        except ValueError as error:
-            raise ValueError(f"{path}: damaged ({error})") from error
-        if values.shape[1] != len(names):
-            raise ValueError(f"{path}: damaged, rows of {values.shape[1]} numbers under {len(names)} names")
-        columns = dict(zip(names, values.T, strict=True))
-        order = np.lexsort((columns["frame"], columns["replica"]))
-        columns = {name: column[order] for name, column in columns.items()}
-        whole = {name: columns[name].astype(np.int64) for name in _INTEGERS}
-        return columns | whole | {"converged": columns["converged"] == 1}
+        return parse_table(path, _read(path), whole=self.finished)
 
     @property
     def replicas(self) -> list[int]:
@@ -153,8 +130,23 @@ class RunDirectory:
         return self._frames[path]
 
 
+def is_run_of(settings: Mapping, path: Path) -> bool:
+    """Whether a directory holds a run of these settings; False where there is none, ValueError where it is another's.
+
+    Engine and device may change between launches: they say how, not what.
+    """
+    if not (path / SPEC).exists():
+        return False
+    there, wanted = RunDirectory.open(path).spec, tomllib.loads(to_toml(settings))
+    names = (set(there) | set(wanted)) - {"engine", "device"}
+    for name in sorted(names, key=lambda name: (name != "protocol", name)):
+        if there.get(name) != wanted.get(name):
+            raise ValueError(f"{path}: its run has {name} = {there.get(name)}, this one {wanted.get(name)}")
+    return True
+
+
 class RunWriter:
-    """Writes a run directory, one process at a time. Use :meth:`create` or :meth:`resume`.
+    """Writes a run directory, one process at a time. Use :meth:`begin_or_resume`, :meth:`create` or :meth:`resume`.
 
     Attributes:
         path: the directory.
@@ -217,6 +209,28 @@ class RunWriter:
         with writer._released_on_error():
             return writer, *writer._restore()
 
+    @classmethod
+    def begin_or_resume(
+        cls,
+        path: str | Path,
+        spec: Mapping,
+        launch: Mapping,
+        *,
+        columns: Sequence[str] = COLUMNS,
+        resume: bool = False,
+        force: bool = False,
+    ) -> tuple[RunWriter, Ensemble | None, dict[str, np.ndarray]]:
+        """With ``resume`` go on from the checkpoint if there is one; else begin. The ensemble is None at a beginning.
+
+        Raises:
+            FileExistsError: when there is a run and neither ``resume`` nor ``force`` is given.
+            ValueError: when the run that is there was made from another spec or is damaged.
+        """
+        path = Path(path)
+        if resume and is_run_of(spec, path) and (path / CHECKPOINT).exists():
+            return cls.resume(path, launch, columns=columns)
+        return cls.create(path, spec, launch, columns=columns, force=force or resume), None, {}
+
     def append_configuration(
         self,
         ensemble: Ensemble,
@@ -253,11 +267,8 @@ class RunWriter:
 
     def append_rows(self, columns: Mapping[str, np.ndarray]) -> None:
         """Append rows to the table, given as columns of equal length; a column left out is NaN."""
-        count = len(next(iter(columns.values())))
-        missing = np.full(count, np.nan)
-        texts = [_texts(columns.get(name, missing)) for name in self._columns]
         with open(self.path / TABLE, "ab") as file:
-            file.write("".join(",".join(row) + "\n" for row in zip(*texts, strict=True)).encode())
+            file.write(format_rows(self._columns, columns).encode())
         self._touched.add(self.path / TABLE)
 
     def record_failures(self, failures: Iterable[Mapping]) -> None:
@@ -267,20 +278,19 @@ class RunWriter:
 
     def checkpoint(self, ensemble: Ensemble, extra: Mapping[str, np.ndarray]) -> None:
         """Make all that was written so far permanent, with the state to go on from."""
+        begun = time.monotonic()
         self._sync()
         history = json.dumps({"launches": [*self._launches, self._this_launch()], "failures": self.failures})
         length = (self.path / TABLE).stat().st_size
         extra = {**extra, "table_bytes": np.array(length), "history": np.array(history)}
         save_checkpoint(self.path / CHECKPOINT, ensemble, extra)
-
-    def checkpoint_when_due(self, ensemble: Ensemble, extra: Mapping[str, np.ndarray], interval: float) -> None:
-        """Checkpoint after ``interval`` seconds, and never for more than a twentieth of the time."""
-        begun = time.monotonic()
-        if begun - self._permanent < max(interval, 20 * self._cost):
-            return
-        self.checkpoint(ensemble, extra)
         self._permanent = time.monotonic()
         self._cost = self._permanent - begun
+
+    def checkpoint_is_due(self, interval: float) -> bool:
+        """Whether ``interval`` seconds have passed since the last, and twenty times what it took; always for 0."""
+        wait = max(interval, 20 * self._cost) if interval > 0 else 0.0
+        return time.monotonic() - self._permanent >= wait
 
     def finish(self) -> RunDirectory:
         """Write DONE, remove the checkpoint, and hand back the finished run."""
@@ -355,13 +365,6 @@ def _read(path: Path) -> str:
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "not a run directory: no such file", str(path))
     return path.read_text(encoding="utf-8")
-
-
-def _texts(column: np.ndarray) -> list[str]:
-    column = np.asarray(column)
-    if column.dtype == bool:
-        column = column.astype(np.int64)
-    return [repr(value) for value in column.tolist()]
 
 
 def _clear(path: Path, force: bool) -> None:

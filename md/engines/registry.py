@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
@@ -31,6 +31,14 @@ class EngineChoice:
 
     engine: Engine
     reason: str
+
+    @property
+    def facts(self) -> dict:
+        """What a run's provenance says: engine, device, why it was taken, every setting that is a number or a word."""
+        engine = self.engine
+        settings = {entry.name: getattr(engine, entry.name) for entry in fields(engine)} if is_dataclass(engine) else {}
+        plain = {name: value for name, value in settings.items() if isinstance(value, int | float | str)}
+        return {"engine": engine.name, "device": engine.device, "why": self.reason, "engine_settings": plain}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -189,7 +189,7 @@ def engines() -> None:
 
 def run_and_tell(spec: BulkSpec, out: Path, resume: bool, force: bool, checkpoint_every: float) -> None:
     """Run a bulk spec under a progress bar and sum it up."""
-    from vitrify.md.bulk import run_bulk
+    from vitrify.md.bulk_run import run_bulk
     from vitrify.pipelines.progress import progress_bar
 
     with progress_bar(f"{spec.protocol} {out}") as progress:

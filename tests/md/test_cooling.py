@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vitrify.md import bulk
+from vitrify.md import bulk, bulk_run
 from vitrify.md.cooling import CoolingSpec, cool
 from vitrify.md.engines.registry import get_engine
 from vitrify.md.model import pair_energies_and_forces
@@ -123,9 +123,9 @@ def test_only_what_was_asked_for_is_stored(tmp_path, store, frames):
 
 def test_replicas_do_not_depend_on_their_company(tmp_path, monkeypatch):
     together = cool(quick(), tmp_path / "together")
-    monkeypatch.setattr(bulk, "REPLICAS_AT_ONCE", 2)
-    monkeypatch.setattr(bulk, "PARTICLE_STEPS_AT_ONCE", 1_000)
-    monkeypatch.setattr(bulk, "LEAST_STEPS_AT_ONCE", 17)
+    monkeypatch.setattr(bulk_run, "REPLICAS_AT_ONCE", 2)
+    monkeypatch.setattr(bulk_run, "PARTICLE_STEPS_AT_ONCE", 1_000)
+    monkeypatch.setattr(bulk_run, "LEAST_STEPS_AT_ONCE", 17)
     apart = cool(quick(), tmp_path / "apart")
     for name, column in together.table.items():
         np.testing.assert_array_equal(column, apart.table[name], err_msg=name)
@@ -165,9 +165,9 @@ def interrupted(monkeypatch, spec, out, after, **options):
 @pytest.mark.parametrize("batch", [2, 3])
 def test_resume_is_bit_for_bit(tmp_path, monkeypatch, after, batch):
     """Die in the middle of anything: what comes out in the end is the same file, byte by byte."""
-    monkeypatch.setattr(bulk, "REPLICAS_AT_ONCE", batch)
-    monkeypatch.setattr(bulk, "LEAST_STEPS_AT_ONCE", 40)
-    monkeypatch.setattr(bulk, "PARTICLE_STEPS_AT_ONCE", 1)
+    monkeypatch.setattr(bulk_run, "REPLICAS_AT_ONCE", batch)
+    monkeypatch.setattr(bulk_run, "LEAST_STEPS_AT_ONCE", 40)
+    monkeypatch.setattr(bulk_run, "PARTICLE_STEPS_AT_ONCE", 1)
     whole = cool(quick(), tmp_path / "whole")
     interrupted(monkeypatch, quick(), tmp_path / "broken", after)
     again = cool(quick(), tmp_path / "broken", resume=True)
@@ -209,7 +209,7 @@ def test_a_run_that_is_there_is_kept_without_force(tmp_path):
 
 def overlapping(monkeypatch, bad):
     """Put two particles of the replicas ``bad`` on top of one another after the start was relaxed."""
-    start = bulk.random_liquid
+    start = bulk_run.random_liquid
 
     def spoilt(spec, replicas, engine):
         liquid = start(spec, replicas, engine)
@@ -217,7 +217,7 @@ def overlapping(monkeypatch, bad):
             liquid.positions[row, 1] = liquid.positions[row, 0] + 1e-3
         return liquid
 
-    monkeypatch.setattr(bulk, "random_liquid", spoilt)
+    monkeypatch.setattr(bulk_run, "random_liquid", spoilt)
 
 
 def test_one_bad_replica_does_not_take_the_others_down(tmp_path, monkeypatch):
@@ -243,7 +243,7 @@ def test_a_run_without_a_survivor_says_why(tmp_path, monkeypatch):
 
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     whole = cool(quick(), tmp_path / "whole")
-    append = bulk.RunWriter.append_rows
+    append = bulk_run.RunWriter.append_rows
     calls = iter(range(100))
 
     def full(self, columns):
@@ -254,7 +254,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
         append(self, columns)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bulk.RunWriter, "append_rows", full)
+        patch.setattr(bulk_run.RunWriter, "append_rows", full)
         with pytest.raises(OSError, match="No space left"):
             cool(quick(), tmp_path / "run", checkpoint_interval=0)
     unfinished = RunDirectory.open(tmp_path / "run")
