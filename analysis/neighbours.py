@@ -21,6 +21,9 @@ from vitrify.md.model import minimum_image
 MARGIN = 1e-3
 """Added to a queried radius [sigma_AA]: far above the rounding of single precision, far below a shell of neighbours."""
 
+COINCIDENT = 1e-4
+"""Distance below which two particles are at one place in single precision [sigma_AA]."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
@@ -82,7 +85,13 @@ def voronoi_neighbours(positions: np.ndarray, box: np.ndarray, periodic: tuple[b
         positions: (N, 2) [sigma_AA], in the box or not.
         box: (2,) edge lengths [sigma_AA].
         periodic: which axes are periodic.
+
+    Raises:
+        ValueError: for two particles at one place, on which the library below freud ends the process.
     """
+    same = neighbours_within(COINCIDENT, positions, box, periodic)
+    if len(same.i):
+        raise ValueError(f"positions: got particles {same.i[0]} and {same.j[0]} at one place, expected them apart")
     freud_box, points = _in_freud_box(positions, box, periodic, gap=float(max(box)))
     voronoi = freud.locality.Voronoi()
     voronoi.compute((freud_box, points))

@@ -46,6 +46,19 @@ def test_voronoi_neighbours_do_not_reach_across_an_open_edge(film):
     assert (np.abs(film.positions[near.i, 0] - film.positions[near.j, 0]) > film.box[0] / 2).any()
 
 
+def test_two_particles_at_one_place_are_an_error_and_not_the_end():
+    positions = np.random.default_rng(0).uniform(-5, 5, (50, 2))
+    positions[[3, 7]] = [[5.0, 1.0], [-5.0, 1.0 + 1e-9]]  # periodic images of each other
+    with pytest.raises(ValueError, match="particles 3 and 7 at one place"):
+        voronoi_neighbours(positions, np.array([10.0, 10.0]), (True, True))
+
+
+def test_positions_may_lie_many_boxes_away(liquid):
+    near = voronoi_neighbours(liquid.positions, liquid.box, liquid.periodic)
+    away = voronoi_neighbours(liquid.positions + [70.0, -1200.0], liquid.box, liquid.periodic)
+    np.testing.assert_array_equal(away.j, near.j)
+
+
 def test_voronoi_neighbours_of_a_bulk_obey_euler(liquid):
     near = voronoi_neighbours(liquid.positions, liquid.box, liquid.periodic)
     # on a torus the mean number of sides of a Voronoi cell is six, exactly

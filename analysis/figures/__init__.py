@@ -1,0 +1,37 @@
+"""Every figure, in one style: plain arrays and analysis results in, a matplotlib Figure out.
+
+The only package that imports matplotlib. No pyplot and no global state: each figure is drawn within its own style
+context and belongs to its caller. Colours stay apart for colour-blind readers; one cooling rate, species or model keeps
+one colour and one marker within a figure.
+"""
+
+from matplotlib.figure import Figure
+
+from vitrify.analysis.figures.curves import (
+    Series,
+    cooling_curve_figure,
+    error_bar_figure,
+    radial_distribution_figure,
+    tg_against_rate_figure,
+)
+from vitrify.analysis.figures.pictures import configuration_figure
+from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
+from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
+
+__all__ = [
+    "ENERGY_LABEL",
+    "KT_LABEL",
+    "Figure",
+    "Roc",
+    "Series",
+    "as_png_bytes",
+    "as_svg",
+    "configuration_figure",
+    "cooling_curve_figure",
+    "error_bar_figure",
+    "radial_distribution_figure",
+    "roc_figure",
+    "save",
+    "score_figure",
+    "tg_against_rate_figure",
+]

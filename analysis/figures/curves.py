@@ -1,0 +1,196 @@
+"""Lines and error bars: cooling curves, Tg, g(r), one quantity against another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from vitrify.analysis.descriptors import PAIRS, RadialDistribution
+from vitrify.analysis.figures.style import ENERGY_LABEL, INK, KT_LABEL, MARKERS, MUTED, PALETTE, styled
+from vitrify.analysis.statistics import Estimate
+
+if TYPE_CHECKING:
+    from vitrify.analysis.cooling_curve import CoolingCurve
+    from vitrify.analysis.glass_transition import GlassTransition
+
+SLOW_TO_FAST = LinearSegmentedColormap.from_list(
+    "slow_to_fast", ["#16365f", "#2f83b7", "#c4a035", "#dd7a26", "#a52a17"]
+)
+
+
+class Series(NamedTuple):
+    """Points with error bars: x and y (K,), and error, (K,) symmetric or (2, K) below and above."""
+
+    x: np.ndarray
+    y: np.ndarray
+    error: np.ndarray
+
+
+@styled
+def cooling_curve_figure(
+    curves: Sequence[CoolingCurve],
+    transitions: Sequence[GlassTransition] = (),
+    *,
+    liquids: Series | None = None,
+    kt_range: tuple[float, float] | None = None,
+) -> Figure:
+    """Mean E_IS against kT for each cooling rate; below it each Tg with its interval.
+
+    Bands are one standard error over replicas. Thin lines are the two fitted lines of each Tg, solid within their
+    windows.
+
+    Args:
+        curves: from slow to fast.
+        transitions: Tg of these curves; none for a figure without.
+        liquids: E_IS of equilibrium liquids, drawn as points.
+        kt_range: temperatures shown; None for all from zero.
+    """
+    heights = [1] if not transitions else [6, 0.4 + 0.24 * len(transitions)]
+    figure = Figure(figsize=(6.6, 3.9 + 0.5 * sum(heights[1:])), layout="constrained")
+    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    colours = _ordered_colours(len(curves))
+    top = max(float(curve.kt_set.max()) for curve in curves)
+    kt_range = kt_range or (0.0, 1.01 * top)
+    for curve, colour in zip(curves, colours, strict=True):
+        own = [transition for transition in transitions if transition.curve is curve]
+        shown = (curve.kt_set >= kt_range[0]) & (curve.kt_set <= kt_range[1])
+        _band(axes[0], curve.kt_set[shown], curve.inherent, shown, colour, _curve_label(curve, own))
+        for transition in own:
+            _two_lines(axes[0], transition, colour)
+            _tg_row(axes[1], transitions.index(transition), transition, colour, kt_range)
+    if liquids is not None:
+        axes[0].errorbar(*liquids, fmt="o", ms=5, mfc="white", color=INK, lw=1, label="equilibrium liquid", zorder=5)
+    axes[0].set_ylabel(ENERGY_LABEL)
+    axes[0].legend(loc="best")
+    axes[-1].set_xlabel(KT_LABEL)
+    axes[-1].set_xlim(*kt_range)
+    if transitions:
+        axes[1].set_yticks([])
+        axes[1].set_ylabel(r"$T_{\mathrm{g}}$", rotation=0, ha="right", va="center")
+        axes[1].set_ylim(len(transitions) - 0.3, -0.7)
+        axes[1].spines["left"].set_visible(False)
+    return figure
+
+
+@styled
+def tg_against_rate_figure(transitions: Sequence[GlassTransition]) -> Figure:
+    """Tg against cooling rate, its bootstrap interval as error bar."""
+    figure = Figure(figsize=(4.6, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for transition, colour in zip(transitions, _ordered_colours(len(transitions)), strict=True):
+        interval = transition.interval
+        error = [[transition.tg - interval.low], [interval.high - transition.tg]] if interval else None
+        axes.errorbar(transition.curve.rate, transition.tg, error, fmt="o", color=colour, ms=6)
+    rates = [transition.curve.rate for transition in transitions]
+    axes.set_xscale("log")
+    axes.set_xlim(10 ** np.floor(np.log10(min(rates) / 1.2)), 10 ** np.ceil(np.log10(max(rates) * 1.2)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(0.0, low), min(high, max(float(transition.curve.kt_set.max()) for transition in transitions)))
+    axes.set_xlabel(r"cooling rate  $[\epsilon_{AA}/\tau]$")
+    axes.set_ylabel(r"$k_{\mathrm{B}}T_{\mathrm{g}}$  $[\epsilon_{AA}]$")
+    return figure
+
+
+@styled
+def radial_distribution_figure(distributions: Mapping[str, RadialDistribution]) -> Figure:
+    """Partial g(r), a panel for each pair of species and a line for each name."""
+    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    axes = figure.subplots(len(PAIRS), 1, sharex=True)
+    for panel, axis in enumerate(axes):
+        axis.axhline(1, color=MUTED, lw=0.7, ls=(0, (4, 3)))
+        for (name, distribution), colour in zip(distributions.items(), PALETTE, strict=False):
+            axis.plot(distribution.radius, distribution.g[panel], color=colour, lw=1.3, label=name)
+        axis.set_ylabel(rf"$g_{{{PAIRS[panel][0]}}}(r)$")
+        axis.set_ylim(bottom=0)
+    axes[0].legend(loc="upper right")
+    axes[-1].set_xlabel(r"$r$  $[\sigma_{AA}]$")
+    return figure
+
+
+@styled
+def error_bar_figure(
+    series: Mapping[str, Series],
+    *,
+    x_label: str,
+    y_label: str,
+    levels: Mapping[str, float] | None = None,
+    x_log: bool = False,
+) -> Figure:
+    """Quantities against another with error bars: accuracy against kT, film energy against substrate temperature.
+
+    Args:
+        series: points by legend entry.
+        x_label: label of the abscissa with its unit.
+        y_label: label of the ordinate with its unit.
+        levels: horizontal lines by name, such as the level of chance.
+        x_log: whether the abscissa is logarithmic.
+    """
+    figure = Figure(figsize=(6.0, 3.9), layout="constrained")
+    axes = figure.subplots()
+    for index, (name, points) in enumerate(series.items()):
+        colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+        axes.errorbar(*points, fmt=f"{marker}-", color=colour, ms=5, lw=1.2, elinewidth=1.2, label=name)
+    for name, level in (levels or {}).items():
+        axes.axhline(level, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axes.annotate(
+            name, (1, level), xycoords=("axes fraction", "data"), xytext=(-4, 3), textcoords="offset points",
+            ha="right", fontsize=10.5, color=MUTED,
+        )  # fmt: skip
+    if x_log:
+        axes.set_xscale("log")
+    axes.set(xlabel=x_label, ylabel=y_label)
+    if len(series) > 1:
+        axes.legend()
+    return figure
+
+
+def _ordered_colours(count: int) -> list:
+    """Colours from slow to fast."""
+    return [SLOW_TO_FAST(value) for value in (np.linspace(0, 1, count) if count > 1 else [0.15])]
+
+
+def _curve_label(curve: CoolingCurve, transitions: Sequence[GlassTransition]) -> str:
+    mantissa, exponent = f"{curve.ramp_steps:.2e}".split("e")
+    label = rf"$M = {float(mantissa):g}\times 10^{{{int(exponent)}}}$, {curve.replicas} replicas"
+    for transition in transitions:
+        label += rf":  $T_{{\mathrm{{g}}}}$ = {transition.tg:.3f}"
+        if transition.interval is not None:
+            label += f" ({transition.interval.low:.3f} to {transition.interval.high:.3f})".replace(
+                "-", "\N{MINUS SIGN}"
+            )
+    return label
+
+
+def _band(axes: Axes, kt: np.ndarray, estimate: Estimate, shown, colour, label: str) -> None:
+    mean, error = estimate.mean[shown], np.nan_to_num(estimate.error[shown])
+    axes.fill_between(kt, mean - error, mean + error, color=colour, alpha=0.25, lw=0)
+    axes.plot(kt, mean, color=colour, label=label)
+
+
+def _two_lines(axes: Axes, transition: GlassTransition, colour) -> None:
+    """Both lines as far as the crossing, solid within their windows, and the crossing as a point."""
+    crossing, windows = transition.crossing, transition.windows
+    for line, window in ((crossing.glass, windows.glass), (crossing.liquid, windows.liquid)):
+        for ends, style in ((np.array(window), "-"), (np.array([*window, crossing.tg]), (0, (3, 2)))):
+            reach = np.array([ends.min(), ends.max()])
+            axes.plot(reach, line.intercept + line.slope * reach, color=INK, lw=0.9, ls=style, zorder=4)
+    axes.plot(crossing.tg, crossing.energy, "o", color=colour, mec="white", mew=0.8, ms=7, zorder=6)
+
+
+def _tg_row(axes: Axes, row: int, transition: GlassTransition, colour, kt_range: tuple[float, float]) -> None:
+    """Tg and its interval; an end that lies outside of the axes becomes an arrow at their edge."""
+    if transition.interval is not None:
+        ends = np.array([transition.interval.low, transition.interval.high])
+        seen = ends.clip(*kt_range)
+        axes.plot(seen, [row, row], color=colour, lw=2.2, solid_capstyle="butt")
+        for end, edge, arrow in zip(ends, seen, ("<", ">"), strict=True):
+            if end != edge:
+                axes.plot(edge, row, arrow, color=colour, ms=7, clip_on=False)
+    axes.plot(transition.tg, row, "o", color=colour, mec="white", mew=0.8, ms=7)
