@@ -20,8 +20,8 @@ REPLICAS_AT_ONCE = 2048
 PARTICLE_STEPS_AT_ONCE, LEAST_STEPS_AT_ONCE = 200_000_000, 1_000
 """How much an engine is asked for between two looks at the clock: half a minute of a CPU core."""
 
-QUENCHES_AT_ONCE = 64
-"""Frames are gathered to so many quenches, so that few replicas, too, keep every core busy to the end."""
+PARTICLES_QUENCHED_AT_ONCE = 80_000
+"""Frames are gathered until they hold so many particles, so that few replicas, too, keep every core busy to the end."""
 
 CHECKPOINT_INTERVAL = 60.0
 """Seconds between checkpoints."""
@@ -109,7 +109,7 @@ class _Run:
             if ensemble.failed.all():
                 break
             self.seen.append((k, ensemble.select(~ensemble.failed)))
-            if len(self.seen) * ensemble.replicas >= QUENCHES_AT_ONCE:
+            if len(self.seen) * ensemble.replicas * ensemble.slots >= PARTICLES_QUENCHED_AT_ONCE:
                 self.write_frames()
             self.checkpoint(ensemble, k)
         self.write_frames()

@@ -105,8 +105,8 @@ class RunDirectory:
         path = self.path / trajectory_name(replica, inherent)
         if not path.exists():
             return []
-        mine = self.table["replica"] == replica
-        return sorted(set(self._index(path)) & set(self.table["frame"][mine].tolist()))
+        first, end = np.searchsorted(self.table["replica"], [replica, replica + 1])
+        return sorted(set(self._index(path)) & set(self.table["frame"][first:end].tolist()))
 
     def configuration(self, replica: int, frame: int, inherent: bool = False) -> Configuration:
         """A stored configuration, instantaneous or at its inherent structure.
@@ -114,11 +114,11 @@ class RunDirectory:
         Raises:
             ValueError: when it was not stored, or its file is damaged.
         """
-        if frame not in self.stored_frames(replica, inherent):
+        stored = self.stored_frames(replica, inherent)
+        if frame not in stored:
             kind = "inherent structure" if inherent else "configuration"
             raise ValueError(
-                f"{self.path}: no {kind} of replica {replica} at frame {frame}; stored frames: "
-                f"{self.stored_frames(replica, inherent) or 'none'}"
+                f"{self.path}: no {kind} of replica {replica} at frame {frame}; stored frames: {stored or 'none'}"
             )
         path = self.path / trajectory_name(replica, inherent)
         return read_frame(path, self._index(path)[frame])
@@ -338,8 +338,9 @@ class RunWriter:
             partial.unlink()
         rows = RunDirectory.open(self.path).table
         for trajectory in self.path.glob("replica-*.gsd"):
-            mine = rows["replica"] == replica_of(trajectory)
-            cut_trajectory(trajectory, set(rows["frame"][mine].tolist()))
+            replica = replica_of(trajectory)
+            first, end = np.searchsorted(rows["replica"], [replica, replica + 1])
+            cut_trajectory(trajectory, set(rows["frame"][first:end].tolist()))
         self._write_provenance()
         return ensemble, extra
 

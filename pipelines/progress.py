@@ -32,7 +32,12 @@ def progress_bar(title: str) -> Iterator[Callable[[float, float], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        speed_estimate_period=600,  # dynamics and quenches take turns: average over many of both
+    ) as bar:
         task = bar.add_task(title, total=None)
 
         def report(done: float, total: float) -> None:

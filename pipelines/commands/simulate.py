@@ -30,6 +30,18 @@ def count(text: str | int) -> int:
     return whole
 
 
+def number(text: str | float) -> float:
+    """A number.
+
+    >>> number("0.05")
+    0.05
+    """
+    try:
+        return float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"got {text!r}, expected a number such as 1.2") from error
+
+
 def frames_to_store(text: str) -> str | tuple[int, ...]:
     """What ``--store`` says: all, none, last, or frame numbers.
 
@@ -47,22 +59,24 @@ def frames_to_store(text: str) -> str | tuple[int, ...]:
 Out = Annotated[Path, typer.Option(help="Run directory to write.", metavar="DIR")]
 Replicas = Annotated[int, typer.Option(help="Independent systems R, run side by side.", parser=count, metavar="R")]
 Particles = Annotated[int, typer.Option(help="Particles N of each system.", parser=count, metavar="N")]
-Density = Annotated[float, typer.Option(help="Number density rho [sigma_AA^-2].")]
-FractionA = Annotated[float, typer.Option(help="Fraction of A particles.")]
+Density = Annotated[float, typer.Option(help="Number density rho [sigma_AA^-2].", parser=number, metavar="RHO")]
+FractionA = Annotated[float, typer.Option(help="Fraction of A particles.", parser=number, metavar="X")]
 Frames = Annotated[int, typer.Option(help="How many times each system is looked at.", parser=count, metavar="K")]
 Store = Annotated[
     str, typer.Option(help="Frames whose configurations are kept: all, none, last, or numbers K,K.", metavar="WHICH")
 ]
 Inherent = Annotated[bool, typer.Option(help="Quench every frame to its inherent structure (max|F| < 1e-6).")]
-Seed = Annotated[int, typer.Option(help="What every random number of the run derives from.")]
-TimeStep = Annotated[float, typer.Option(help="Time step dt [tau].")]
-EngineName = Annotated[str, typer.Option("--engine", help="auto, replica or hoomd; see vitrify engines.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1.")]
+Seed = Annotated[int, typer.Option(help="What every random number of the run derives from.", parser=count, metavar="S")]
+TimeStep = Annotated[float, typer.Option(help="Time step dt [tau].", parser=number, metavar="DT")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="auto, replica or hoomd; see vitrify engines.", metavar="ENGINE")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1.", metavar="DEVICE")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the checkpoint; a finished run is left alone, none there begins.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the run that is there.")]
-CheckpointEvery = Annotated[float, typer.Option(help="Seconds between checkpoints.", metavar="SECONDS")]
+CheckpointEvery = Annotated[float, typer.Option(help="Seconds between checkpoints.", parser=number, metavar="SECONDS")]
 
 UNITS = """Reduced Lennard-Jones units: energy eps_AA, length sigma_AA, time tau = sigma_AA (m / eps_AA)^1/2, k_B = 1.
 Energies are per particle, each pair truncated at 2.5 sigma_ab and NOT shifted (shifted ones lie 0.171 higher)."""
@@ -85,8 +99,12 @@ def cool(
     density: Density = 1.2,
     fraction_a: FractionA = 0.65,
     frames: Frames = 200,
-    kt_start: Annotated[float, typer.Option(help="kT of the liquid the ramp starts from [eps_AA].")] = 2.0,
-    kt_end: Annotated[float, typer.Option(help="kT at the end of the ramp [eps_AA].")] = 0.05,
+    kt_start: Annotated[
+        float, typer.Option(help="kT of the liquid the ramp starts from [eps_AA].", parser=number, metavar="KT")
+    ] = 2.0,
+    kt_end: Annotated[
+        float, typer.Option(help="kT at the end of the ramp [eps_AA].", parser=number, metavar="KT")
+    ] = 0.05,
     equilibration_steps: Annotated[
         int, typer.Option(help="Time steps at the first kT before the ramp.", parser=count, metavar="N")
     ] = 5_000,
@@ -128,7 +146,7 @@ def cool(
 
 
 def anneal(
-    kt: Annotated[float, typer.Option(help="Temperature kT [eps_AA].")],
+    kt: Annotated[float, typer.Option(help="Temperature kT [eps_AA].", parser=number, metavar="KT")],
     steps: Annotated[int, typer.Option(help="Time steps to follow, such as 2e5.", parser=count, metavar="M")],
     out: Out,
     replicas: Replicas = 1,

@@ -46,7 +46,7 @@ def run(tmp_path, capsys):
         (["--density", "0"], "density: got 0.0, expected 0 < rho <= 1.6"),
         (["--density", "7"], "density: got 7.0, expected 0 < rho <= 1.6"),
         (["--density", "nan"], "density: got nan"),
-        (["--density", "dense"], "--density"),
+        (["--density", "dense"], "Invalid value for '--density': got 'dense', expected a number"),
         (["--particles", "4"], "at least twice the cut-off"),
         (["--particles", "-4"], "particles: got -4, expected at least 2"),
         (["--particles", "4.5"], "got '4.5', expected a whole number"),
