@@ -43,6 +43,8 @@ CAPTIONS = {
     "g_of_r": "Partial radial distribution functions of inherent structures, averaged over replicas.",
     "substrate_sweep": "Bulk inherent-structure energy of deposited films against substrate temperature; errors are "
     "standard errors over films.",
+    "film_profile": "Density and composition of films against height, up to the local surface; bands are one standard "
+    "error over films, the bulk lies between the dashed lines.",
     "tg": "T_g by the intersection of two least-squares lines through the mean curve; energies " + ENERGY_CONVENTION,
     "equilibrium": "Equilibrium liquids; energies " + ENERGY_CONVENTION + ". Drift is the second half of the frames "
     "minus the first.",

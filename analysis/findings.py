@@ -6,7 +6,10 @@
 ``equilibrium.csv``         energies of runs at one temperature
 ``descriptors.csv``         a row for each stored configuration of the bulk mixture
 ``g_of_r.csv``              partial g(r), averaged over replicas
-``films.csv``               bulk of deposited and cooled films; ``film_cooling_curve.csv``, ``film_tg.csv``
+``films.csv``               energy, density, thickness of the bulk of deposited and cooled films
+``film_profile.csv``        density and composition of films against height
+``film_structure.csv``      descriptors of the bulk of each film
+``film_cooling_curve.csv``  bulk energies of films cooled on their substrate, and ``film_tg.csv``
 ``figures/``                the pictures of all that
 ``provenance.json``         program, options, and the runs with the check sums of their tables
 ``DONE``                    last
@@ -38,11 +41,13 @@ from vitrify.analysis.figures import (
     configuration_figure,
     cooling_curve_figure,
     error_bar_figure,
+    profile_figure,
     radial_distribution_figure,
     save,
     tg_against_rate_figure,
 )
-from vitrify.analysis.film_energies import bulk_of, bulk_state, film_columns, film_cooling_curve, substrate_sweep
+from vitrify.analysis.film_energies import bulk_of, film_columns, film_cooling_curve, substrate_sweep
+from vitrify.analysis.film_structure import film_ends, film_structure_columns, mean_profile, profile_columns
 from vitrify.analysis.glass_transition import GlassTransition, Windows, glass_transition, transition_columns
 from vitrify.analysis.structure import (
     INHERENT,
@@ -169,12 +174,14 @@ def _films(found: Findings, runs: Sequence[RunDirectory], windows: Windows, seed
         found.figures["substrate_sweep.png"] = error_bar_figure(
             substrate_sweep(deposited), x_label=f"substrate {KT_LABEL}", y_label=f"bulk {ENERGY_LABEL}", levels=levels
         )
+    found.tables["film_structure.csv"] = film_structure_columns(runs)
+    profiles = {run.name: mean_profile(run) for run in runs}
+    found.tables["film_profile.csv"] = profile_columns(profiles)
+    found.figures["film_profile.png"] = profile_figure(dict(list(profiles.items())[:PICTURES]))
     for run in runs[:PICTURES]:
-        state, bulk = bulk_state(run), bulk_of(run)
-        replica = int(state.replicas[0])
-        frame = run.stored_frames(replica, inherent=True)[-1]
-        film = run.configuration(replica, frame, inherent=True)
-        found.figures[f"film_{run.name}.png"] = configuration_figure({run.name: film}, bulk=(bulk.low, bulk.high))
+        bulk, (replica, film) = bulk_of(run), film_ends(run)[0]
+        title = f"{run.name}, film {replica}"
+        found.figures[f"film_{run.name}.png"] = configuration_figure({title: film}, bulk=(bulk.low, bulk.high))
 
 
 def _structure(found: Findings, runs: Sequence[RunDirectory], progress: Callable[[float, float], None] | None) -> None:

@@ -11,6 +11,7 @@ from vitrify.analysis.figures.curves import (
     Series,
     cooling_curve_figure,
     error_bar_figure,
+    profile_figure,
     radial_distribution_figure,
     tg_against_rate_figure,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "configuration_figure",
     "cooling_curve_figure",
     "error_bar_figure",
+    "profile_figure",
     "radial_distribution_figure",
     "roc_figure",
     "save",

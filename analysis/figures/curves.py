@@ -17,6 +17,7 @@ from vitrify.analysis.statistics import Estimate
 
 if TYPE_CHECKING:
     from vitrify.analysis.cooling_curve import CoolingCurve
+    from vitrify.analysis.film_structure import MeanProfile
     from vitrify.analysis.glass_transition import GlassTransition
 
 SLOW_TO_FAST = LinearSegmentedColormap.from_list(
@@ -111,6 +112,24 @@ def radial_distribution_figure(distributions: Mapping[str, RadialDistribution]) 
         axis.set_ylim(bottom=0)
     axes[0].legend(loc="upper right")
     axes[-1].set_xlabel(r"$r$  $[\sigma_{AA}]$")
+    return figure
+
+
+@styled
+def profile_figure(profiles: Mapping[str, MeanProfile]) -> Figure:
+    """Density and composition of films against height, bands one standard error; the bulk between the dashed lines."""
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    for (name, profile), colour in zip(profiles.items(), PALETTE, strict=False):
+        everywhere = np.ones(len(profile.height), dtype=bool)
+        _band(upper, profile.height, profile.density, everywhere, colour, name)
+        _band(lower, profile.height, profile.fraction_a, everywhere, colour, name)
+        for axes in (upper, lower):
+            for face in profile.bulk:
+                axes.axvline(face, color=colour, lw=0.9, ls=(0, (5, 3)), zorder=0)
+    upper.set(ylabel=r"density  $[\sigma_{AA}^{-2}]$", ylim=(0, None))
+    lower.set(ylabel="fraction of A", ylim=(0, 1), xlabel=r"height above the substrate  $[\sigma_{AA}]$")
+    upper.legend(loc="lower left")
     return figure
 
 

@@ -55,7 +55,7 @@ def test_two_particles_at_one_place_are_an_error_and_not_the_end():
 
 def test_positions_may_lie_many_boxes_away(liquid):
     near = voronoi_neighbours(liquid.positions, liquid.box, liquid.periodic)
-    away = voronoi_neighbours(liquid.positions + [70.0, -1200.0], liquid.box, liquid.periodic)
+    away = voronoi_neighbours(liquid.positions + np.array([70.0, -1200.0]), liquid.box, liquid.periodic)
     np.testing.assert_array_equal(away.j, near.j)
 
 
