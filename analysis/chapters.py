@@ -49,12 +49,18 @@ CAPTIONS = {
     "equilibrium": "Equilibrium liquids; energies " + ENERGY_CONVENTION + ". Drift is the second half of the frames "
     "minus the first.",
     "film_tg": "T_g of films cooled on their substrate; not comparable with that of the bulk mixture at rho = 1.2.",
+    "film_structure": "Structure of the bulk of each film: bond order, Voronoi sides and bonds as in descriptors.csv.",
     "films": "Films at their end: bulk energies " + ENERGY_CONVENTION + "; errors are standard errors over films.",
 }
 """By the stem of a file's name; figures and tables are told in this order."""
 
 _TG = ("ramp_steps", "rate", "tg", "tg_low", "tg_high", "energy_at_tg", "replicas")
-SHOWN = {"tg": _TG, "film_tg": _TG}
+SHOWN = {
+    "tg": _TG,
+    "film_tg": _TG,
+    "films": ("run", "kt_substrate", "steps", "films", "energy", "energy_error", "density", "density_error"),
+    "film_structure": ("run", "replica", "particles", "psi6_A", "psi5_B", "sides5_B", "bb_bonds", "a_without_b"),
+}
 """Columns shown of a table with too many for a page."""
 
 
@@ -152,7 +158,7 @@ def transitions(directory: Path) -> list[Block]:
 def pictures(directory: Path) -> list[Block]:
     """Every PNG of a directory and of its ``figures``."""
     files = sorted([*directory.glob("*.png"), *(directory / "figures").glob("*.png")], key=_place)
-    return [Picture(file.read_bytes(), CAPTIONS.get(file.stem, file.stem.replace("_", " "))) for file in files]
+    return [Picture(file.read_bytes(), _caption(file)) for file in files]
 
 
 def tables(directory: Path) -> list[Block]:
@@ -164,7 +170,7 @@ def tables(directory: Path) -> list[Block]:
         rows = len(next(iter(columns.values())))
         if 0 < rows <= LONGEST_TABLE:
             shown = {name: columns[name] for name in SHOWN.get(file.stem, columns)}
-            blocks.append(table_of(shown, CAPTIONS.get(file.stem, file.stem.replace("_", " "))))
+            blocks.append(table_of(shown, _caption(file)))
         else:
             longer.append(f"{file.name} ({rows:,} rows)")
     if longer:
@@ -193,6 +199,10 @@ def table_of(columns: Mapping[str, np.ndarray], caption: str) -> Table:
             cells = [number(value) if column.dtype.kind == "f" else str(value) for value in column]
         merged[name.replace("_", " ")] = cells
     return Table(tuple(merged), list(zip(*merged.values(), strict=True)), caption)
+
+
+def _caption(file: Path) -> str:
+    return CAPTIONS.get(file.stem, file.stem.replace("_", " "))
 
 
 def _place(file: Path) -> tuple[int, str]:
