@@ -1,7 +1,7 @@
 """The engines under contract, and the systems they are given.
 
-One suite for all: ``replica`` always, ``hoomd`` with ``-m hoomd`` where HOOMD-blue is installed, ``replica`` on the GPU with
-``-m gpu``. The last also runs without a GPU under Numba's CUDA simulator, ``NUMBA_ENABLE_CUDASIM=1 pytest -m gpu
+One suite for all: ``replica`` always, ``hoomd`` with ``-m hoomd`` where HOOMD-blue is installed, ``replica`` on the GPU
+with ``-m gpu``. The last also runs without a GPU under Numba's CUDA simulator, ``NUMBA_ENABLE_CUDASIM=1 pytest -m gpu
 tests/contract``: what takes more steps than that can do is skipped there.
 """
 
