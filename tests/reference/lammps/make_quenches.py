@@ -41,7 +41,7 @@ def main():
         box=box,
         inherent_energies=np.array(energies),
         max_force=np.array(forces),
-        note=f"LAMMPS {lammps_version()}: kT 1.0 by csvr, then CG on the shifted energy; energies unshifted, per particle",
+        note=f"LAMMPS {lammps_version()}: kT 1 by csvr, then CG on the shifted energy; unshifted energies per particle",
     )
 
 

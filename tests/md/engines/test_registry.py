@@ -1,0 +1,114 @@
+"""Which engine a run gets, why, and what a person is told who asks for one that is not there."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from vitrify.md.engines import registry
+from vitrify.md.engines.registry import (
+    BLOCK_CAPACITY,
+    available_engines,
+    check_device,
+    choose_engine,
+    get_engine,
+)
+from vitrify.md.model import kob_andersen_pairs
+
+PAIRS = kob_andersen_pairs()
+
+
+@dataclass
+class Stand:
+    """An engine that only says where it is."""
+
+    name: str
+    device: str
+
+
+@pytest.fixture
+def gpu_here(monkeypatch):
+    """A machine with a GPU, HOOMD-blue installed or not."""
+
+    def with_hoomd(installed: bool):
+        def replica(pairs, time_step, device):
+            return Stand("replica", "cpu" if device == "cpu" else "gpu:0")
+
+        monkeypatch.setattr(registry, "_replica", replica)
+        monkeypatch.setattr(registry, "_hoomd", lambda pairs, time_step, device: Stand("hoomd", "gpu:0"))
+        monkeypatch.setattr(registry, "_has_hoomd", lambda: installed)
+
+    return with_hoomd
+
+
+@pytest.mark.parametrize("name", ["auto", "replica"])
+def test_the_cpu_is_the_replica_engines_whatever_the_size(name):
+    engine = get_engine(name, pairs=PAIRS, time_step=0.002, device="cpu", particles=1_000_000)
+    assert (engine.name, engine.device, engine.time_step) == ("replica", "cpu", 0.002)
+    assert engine.pairs is PAIRS
+
+
+def test_the_reason_is_said():
+    assert choose_engine("auto", pairs=PAIRS, device="cpu", particles=100).reason == "replica on cpu: the default"
+    assert choose_engine("replica", pairs=PAIRS, device="cpu", particles=100).reason == "replica on cpu: asked for"
+
+
+def test_auto_takes_hoomd_where_a_gpu_block_is_too_small(gpu_here):
+    gpu_here(True)
+    fits = choose_engine("auto", pairs=PAIRS, particles=BLOCK_CAPACITY)
+    beyond = choose_engine("auto", pairs=PAIRS, particles=BLOCK_CAPACITY + 1)
+    assert (fits.engine.name, beyond.engine.name) == ("replica", "hoomd")
+    assert str(BLOCK_CAPACITY + 1) in beyond.reason
+
+
+def test_auto_without_hoomd_goes_to_the_cpu_and_says_so(gpu_here):
+    gpu_here(False)
+    choice = choose_engine("auto", pairs=PAIRS, particles=BLOCK_CAPACITY + 1)
+    assert (choice.engine.name, choice.engine.device) == ("replica", "cpu")
+    assert "hoomd is not installed (conda install -c conda-forge hoomd)" in choice.reason
+
+
+def test_a_gpu_asked_for_is_not_quietly_replaced(gpu_here):
+    gpu_here(False)
+    with pytest.raises(ValueError, match="expected the hoomd engine"):
+        choose_engine("auto", pairs=PAIRS, device="gpu", particles=BLOCK_CAPACITY + 1)
+
+
+def test_an_unknown_engine():
+    with pytest.raises(ValueError, match=r"engine: got 'gromacs', expected one of auto, replica, hoomd"):
+        get_engine("gromacs", pairs=PAIRS, particles=100)
+
+
+def test_an_engine_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(registry, "_has_hoomd", lambda: False)
+    with pytest.raises(ValueError, match=r"'hoomd', which is not installed; .*conda install -c conda-forge hoomd"):
+        get_engine("hoomd", pairs=PAIRS, particles=100)
+
+
+@pytest.mark.parametrize("device", ["", "tpu", "gpu:", "gpu:a", "gpu:0,", "gpu:0,0", "gpu:-1", "GPU"])
+def test_an_unknown_device(device):
+    with pytest.raises(ValueError, match=r"device: got .*, expected auto, cpu, gpu or gpu:0,1"):
+        check_device(device)
+
+
+def test_what_is_here_is_listed(monkeypatch):
+    monkeypatch.setattr(registry, "_has_hoomd", lambda: False)
+    replica, hoomd = available_engines()
+    assert replica.installed
+    assert replica.devices[0] == "cpu"
+    assert not hoomd.installed
+    assert hoomd.how_to_get == "conda install -c conda-forge hoomd"
+
+
+@pytest.mark.hoomd
+def test_hoomd_is_listed_with_its_version():
+    hoomd = available_engines()[1]
+    assert hoomd.installed
+    assert int(hoomd.version.split(".")[0]) >= 4
+    assert get_engine("hoomd", pairs=PAIRS, device="cpu", particles=100).name == "hoomd"
+
+
+@pytest.mark.hoomd
+@pytest.mark.parametrize("device", ["gpu:0,1", "gpu:99", "abacus"])
+def test_hoomd_runs_on_one_device_that_is_there(device):
+    with pytest.raises(ValueError, match="device"):
+        get_engine("hoomd", pairs=PAIRS, device=device, particles=100)
