@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,14 +21,12 @@ def count(text: str | int) -> int:
     >>> count("2e5"), count("17")
     (200000, 17)
     """
-    try:
-        number = float(text)
-        whole = int(text) if str(text).lstrip("+-").isdecimal() else int(number)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(f"got {text!r}, expected a whole number such as 20000 or 2e4") from error
-    if whole != number:
-        raise typer.BadParameter(f"got {text!r}, expected a whole number such as 20000 or 2e4")
-    return whole
+    with suppress(ValueError):
+        return int(text)
+    with suppress(ValueError):
+        if float(text).is_integer():
+            return int(float(text))
+    raise typer.BadParameter(f"got {text!r}, expected a whole number such as 20000 or 2e4")
 
 
 def number(text: str | float) -> float:

@@ -161,14 +161,24 @@ def interrupted(monkeypatch, spec, out, after, **options):
             cool(spec, out, checkpoint_interval=0, **options)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A run of all replicas at once, and one of two at a time, by how many at a time."""
+    runs = {3: cool(quick(), tmp_path_factory.mktemp("undisturbed") / "run")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk_run, "REPLICAS_AT_ONCE", 2)
+        runs[2] = cool(quick(), tmp_path_factory.mktemp("undisturbed") / "run")
+    return runs
+
+
 @pytest.mark.parametrize("after", [0, 1, 4, 7, 9, 12, 15])
 @pytest.mark.parametrize("batch", [2, 3])
-def test_resume_is_bit_for_bit(tmp_path, monkeypatch, after, batch):
+def test_resume_is_bit_for_bit(tmp_path, monkeypatch, undisturbed, after, batch):
     """Die in the middle of anything: what comes out in the end is the same file, byte by byte."""
     monkeypatch.setattr(bulk_run, "REPLICAS_AT_ONCE", batch)
     monkeypatch.setattr(bulk_run, "LEAST_STEPS_AT_ONCE", 40)
     monkeypatch.setattr(bulk_run, "PARTICLE_STEPS_AT_ONCE", 1)
-    whole = cool(quick(), tmp_path / "whole")
+    whole = undisturbed[batch]
     interrupted(monkeypatch, quick(), tmp_path / "broken", after)
     again = cool(quick(), tmp_path / "broken", resume=True)
     assert again.finished
