@@ -3,8 +3,8 @@
 - ``model.toml``: architecture with its options, classes in the order of their labels, recipe, seed, the dataset with
   its digest and positions, what made it;
 - ``origins.json``: the origins (seed:replica) it was trained on and chosen on, so that no test ever uses them;
-- ``weights.npz``: the weights of the lowest validation loss as ``parameters/<layer>/<kernel or bias>``, and what the
-  inputs are scaled with as ``scaling/<name>``;
+- ``weights.npz``: the weights of the lowest validation loss as ``variables/params/<layer>/<kernel or bias>``, and what
+  the inputs are scaled with as ``scaling/<name>``;
 - ``training.npz``: where training stands: weights, best weights, moments of Adam, history;
 - ``history.csv``; and ``DONE``, check sums of all of these, written last and only when training has finished.
 """
@@ -143,7 +143,7 @@ def clear(path: Path) -> None:
 
 def save_progress(path: Path, progress: Progress) -> None:
     """Write where training stands into a model directory; whole or not at all."""
-    arrays = _flat("parameters", progress.parameters) | _flat("best", progress.best)
+    arrays = _flat("variables", progress.variables) | _flat("best", progress.best)
     arrays |= _flat("mu", progress.moments.mu) | _flat("nu", progress.moments.nu)
     arrays["count"] = np.asarray(progress.moments.count)
     arrays["history"] = np.array(progress.history, dtype=np.float64).reshape(-1, len(COLUMNS))
@@ -161,7 +161,7 @@ def load_progress(path: Path) -> Progress:
     try:
         count, history = arrays["count"], arrays["history"].tolist()
         return Progress(
-            parameters=_nested("parameters", arrays),
+            variables=_nested("variables", arrays),
             moments=optax.ScaleByAdamState(
                 count=jnp.asarray(count),
                 mu=_nested("mu", arrays),
@@ -177,7 +177,7 @@ def load_progress(path: Path) -> Progress:
 def finish(path: Path, classifier: Classifier, progress: Progress) -> Model:
     """Write the chosen weights, the history and DONE."""
     save_progress(path, progress)
-    arrays = _flat("parameters", classifier.parameters) | _flat("scaling", classifier.scaling)
+    arrays = _flat("variables", classifier.variables) | _flat("scaling", classifier.scaling)
     write_atomically(path / WEIGHTS, lambda file: np.savez(file, **arrays))
     write_table(path / HISTORY, dict(zip(COLUMNS, zip(*progress.history, strict=True), strict=True)))
     seal(path)
@@ -201,7 +201,7 @@ def open_model(path: Path) -> Model:
         architecture=training.architecture,
         classes=training.classes,
         scaling={name.removeprefix("scaling/"): array for name, array in arrays.items() if name.startswith("scaling/")},
-        parameters=_nested("parameters", arrays),
+        variables=_nested("variables", arrays),
     )
     digest = sha256("".join((sums[HEAD], sums[WEIGHTS])).encode()).hexdigest()
     return Model(path=path, name=path.resolve().name, classifier=classifier, training=training, digest=digest)

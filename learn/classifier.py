@@ -26,13 +26,13 @@ class Classifier:
         architecture: the kind of network and its options.
         classes: names of the classes, in the order of their labels.
         scaling: what the inputs are scaled with.
-        parameters: nested dictionary of arrays, as Flax has them.
+        variables: nested dictionary of arrays as Flax has them: "params", and "batch_stats" where there are any.
     """
 
     architecture: Architecture
     classes: tuple[str, ...]
     scaling: Mapping[str, np.ndarray]
-    parameters: Mapping[str, Any] = field(repr=False)
+    variables: Mapping[str, Any] = field(repr=False)
 
     def probabilities(self, configurations: Configurations) -> np.ndarray:
         """(C, classes) float64, rows adding up to 1."""
@@ -47,7 +47,7 @@ class Classifier:
             chosen = rows[start : start + CHUNK]
             padded = np.resize(chosen, min(CHUNK, len(rows)))  # one shape, compiled once
             inputs = self.architecture.inputs(encoded, padded, self.scaling)
-            chunks.append(np.asarray(_forward(network, self.parameters, inputs), np.float64)[: len(chosen)])
+            chunks.append(np.asarray(_forward(network, self.variables, inputs), np.float64)[: len(chosen)])
         return np.concatenate(chunks)
 
 
@@ -62,5 +62,5 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnums=0)
-def _forward(network: nn.Module, parameters, inputs):
-    return network.apply({"params": parameters}, inputs, training=False)
+def _forward(network: nn.Module, variables, inputs):
+    return network.apply(variables, inputs, training=False)

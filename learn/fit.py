@@ -59,12 +59,13 @@ def fit(
     progress = _progress(path, training) if path.exists() else None
     if (path / DONE).exists() and progress is not None and progress.finished(recipe):
         return checkpoint.open_model(path)
-    checkpoint.begin(path, training)
-    saved = time.monotonic()
+    saved = None
 
     def after_iteration(progress: Progress) -> None:
         nonlocal saved
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+        if saved is None:  # only now is it known that it can be trained, and a mistake leaves nothing behind
+            checkpoint.begin(path, training)
+        if saved is None or time.monotonic() - saved > CHECKPOINT_SECONDS:
             checkpoint.save_progress(path, progress)
             saved = time.monotonic()
         report(progress)

@@ -35,13 +35,13 @@ class Progress:
     """Where training stands: everything the next iteration depends on.
 
     Attributes:
-        parameters: weights as they are now.
+        variables: weights and running averages as they are now, by Flax's collections.
         moments: of Adam.
-        best: weights of the lowest validation loss so far.
+        best: the variables of the lowest validation loss so far.
         history: a row an iteration, the columns COLUMNS.
     """
 
-    parameters: Mapping[str, Any] = field(repr=False)
+    variables: Mapping[str, Any] = field(repr=False)
     moments: optax.ScaleByAdamState = field(repr=False)
     best: Mapping[str, Any] = field(repr=False)
     history: tuple[tuple[float, ...], ...] = ()
@@ -101,12 +101,12 @@ def train(
     if progress is None:
         progress = _start(network, architecture.inputs(encoded, rows["train"][:1], scaling), seed)
 
-    def classifier(parameters: Mapping[str, Any]) -> Classifier:
-        return Classifier(architecture=architecture, classes=dataset.classes, scaling=scaling, parameters=parameters)
+    def classifier(variables: Mapping[str, Any]) -> Classifier:
+        return Classifier(architecture=architecture, classes=dataset.classes, scaling=scaling, variables=variables)
 
     while not progress.finished(recipe):
         rate = _learning_rate(recipe, progress)
-        parameters, moments, scores = progress.parameters, progress.moments, []
+        variables, moments, scores = progress.variables, progress.moments, []
         for update in range(
             progress.iteration * BATCHES_PER_ITERATION, (progress.iteration + 1) * BATCHES_PER_ITERATION
         ):
@@ -115,20 +115,20 @@ def train(
             inputs = architecture.inputs(encoded, chosen, scaling, symmetry)
             label = dataset.label[chosen]
             dropout = _key(seed, _DROPOUT, update)
-            parameters, moments, *score = _update(
-                network, parameters, moments, inputs, label, weights[label], rate, recipe.l2, dropout
+            variables, moments, *score = _update(
+                network, variables, moments, inputs, label, weights[label], rate, recipe.l2, dropout
             )
             scores.append(score)
         loss, accuracy = np.mean(np.array(scores, dtype=np.float64), axis=0)
-        logits = classifier(parameters).logits(encoded, rows["validation"])
+        logits = classifier(variables).logits(encoded, rows["validation"])
         validation = _scores(logits, dataset.label[rows["validation"]], weights)
         if not np.isfinite([loss, validation[0]]).all():
             raise ValueError(f"training diverged at iteration {progress.iteration + 1}; try a smaller learning rate")
         row = (progress.iteration + 1, rate, float(loss), float(accuracy), *validation)
         history = (*progress.history, row)
-        progress = replace(progress, parameters=parameters, moments=moments, history=history)
+        progress = replace(progress, variables=variables, moments=moments, history=history)
         if progress.best_iteration == progress.iteration:
-            progress = replace(progress, best=parameters)
+            progress = replace(progress, best=variables)
         after_iteration(progress)
     return classifier(progress.best), progress
 
@@ -147,8 +147,8 @@ def batch_rows(rows: np.ndarray, size: int, update: int, seed: int) -> np.ndarra
 
 
 def _start(network: nn.Module, inputs: np.ndarray, seed: int) -> Progress:
-    parameters = network.init(_key(seed, _WEIGHTS), inputs, training=False)["params"]
-    return Progress(parameters=parameters, moments=_adam().init(parameters), best=parameters)  # type: ignore[arg-type]
+    variables = dict(network.init(_key(seed, _WEIGHTS), inputs, training=False))
+    return Progress(variables=variables, moments=_adam().init(variables["params"]), best=variables)  # type: ignore[arg-type]
 
 
 def _learning_rate(recipe: Recipe, progress: Progress) -> float:
@@ -168,18 +168,23 @@ def _adam() -> optax.GradientTransformation:
 
 
 @partial(jax.jit, static_argnums=0)
-def _update(network, parameters, moments, inputs, label, weight, rate, l2, dropout):
-    """One step of Adam: new parameters and moments, and loss and accuracy of the batch before it."""
+def _update(network, variables, moments, inputs, label, weight, rate, l2, dropout):
+    """One step of Adam: new variables and moments, and loss and accuracy of the batch before it."""
+    parameters = variables["params"]
+    averages = {name: collection for name, collection in variables.items() if name != "params"}
 
     def objective(parameters):
-        logits = network.apply({"params": parameters}, inputs, training=True, rngs={"dropout": dropout})
+        logits, new_averages = network.apply(
+            {"params": parameters, **averages}, inputs, training=True, rngs={"dropout": dropout}, mutable=list(averages)
+        )
         loss = (optax.softmax_cross_entropy_with_integer_labels(logits, label) * weight).mean()
-        return loss + l2 * _squared_kernels(parameters), (loss, (logits.argmax(axis=1) == label).mean())
+        score = loss, (logits.argmax(axis=1) == label).mean()
+        return loss + l2 * _squared_kernels(parameters), (score, new_averages)
 
-    gradient, (loss, accuracy) = jax.grad(objective, has_aux=True)(parameters)
+    gradient, (score, averages) = jax.grad(objective, has_aux=True)(parameters)
     direction, moments = _adam().update(gradient, moments)
     parameters = jax.tree.map(lambda value, step: value - rate * step, parameters, direction)
-    return parameters, moments, loss, accuracy
+    return {"params": parameters, **averages}, moments, *score
 
 
 def _squared_kernels(parameters) -> jax.Array:

@@ -85,5 +85,8 @@ class Architecture(Protocol):
         ...
 
     def network(self, classes: int) -> nn.Module:
-        """A Flax module, ``(inputs, training: bool) -> logits (B, classes)``; it may draw from the stream "dropout"."""
+        """A Flax module, ``(inputs, training: bool) -> logits (B, classes)``.
+
+        It may draw from the random stream "dropout", and keep running averages in collections of its own.
+        """
         ...

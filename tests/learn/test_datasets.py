@@ -18,7 +18,7 @@ KTS = 2.0 - 1.95 * np.arange(1, FRAMES + 1) / FRAMES  # 1.5125, 1.025, 0.5375, 0
 
 
 def write_run(path, *, replicas=10, seed=1, kts=KTS, store=None, inherent=True, unconverged=(), particles=16):
-    """A run directory as ``vitrify cool`` leaves it; positions at random, E_IS = -3.8 - replica / 1000 - frame / 100."""
+    """A run directory as ``vitrify cool`` leaves it: random positions, E_IS = -3.8 - replica / 1000 - frame / 100."""
     frames = len(kts)
     store = range(1, frames + 1) if store is None else store
     rng = np.random.default_rng(seed)

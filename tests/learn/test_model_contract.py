@@ -29,10 +29,10 @@ def random_classifier(architecture, dataset, seed=0):
     rows = np.arange(8)
     scaling = architecture.scaling(encoded, rows)
     network = architecture.network(2)
-    parameters = network.init(jax.random.key(seed), architecture.inputs(encoded, rows, scaling), training=False)
+    variables = network.init(jax.random.key(seed), architecture.inputs(encoded, rows, scaling), training=False)
     rng = np.random.default_rng(seed)
-    parameters = jax.tree.map(lambda p: p + 0.05 * rng.standard_normal(p.shape).astype(p.dtype), parameters["params"])
-    return Classifier(architecture=architecture, classes=dataset.classes, scaling=scaling, parameters=parameters)
+    variables["params"] = jax.tree.map(lambda w: w + 0.05 * rng.standard_normal(w.shape, w.dtype), variables["params"])
+    return Classifier(architecture=architecture, classes=dataset.classes, scaling=scaling, variables=variables)
 
 
 def test_every_architecture_is_in_the_suite(architecture):
@@ -52,8 +52,8 @@ def test_more_classes_than_two_are_possible(architecture, toy):
     encoded = architecture.encode(toy.configurations)
     inputs = architecture.inputs(encoded, np.arange(4), architecture.scaling(encoded, np.arange(8)))
     network = architecture.network(3)
-    parameters = network.init(jax.random.key(0), inputs, training=False)
-    assert network.apply(parameters, inputs, training=False).shape == (4, 3)
+    variables = network.init(jax.random.key(0), inputs, training=False)
+    assert network.apply(variables, inputs, training=False).shape == (4, 3)
 
 
 def test_gradients_are_finite_and_reach_every_weight(architecture, toy):
@@ -63,10 +63,10 @@ def test_gradients_are_finite_and_reach_every_weight(architecture, toy):
     network = architecture.network(2)
 
     def loss(parameters):
-        logits = network.apply({"params": parameters}, inputs, training=False)
+        logits = network.apply({**classifier.variables, "params": parameters}, inputs, training=False)
         return jax.nn.log_softmax(logits)[np.arange(8), toy.label[:8]].sum()
 
-    for leaf in jax.tree.leaves(jax.grad(loss)(classifier.parameters)):
+    for leaf in jax.tree.leaves(jax.grad(loss)(classifier.variables["params"])):
         assert np.isfinite(leaf).all()
         assert np.abs(leaf).max() > 0
 
@@ -122,7 +122,7 @@ def test_eight_configurations_can_be_learnt_by_heart(architecture, toy):
     recipe = replace(SHORT, iterations=30, l2=0.0, patience=30, learning_rate=3e-3, slow_above=1.0)
     _, progress = train(few, architecture, recipe, seed=1)
     learnt = random_classifier(architecture, few)
-    learnt = replace(learnt, parameters=progress.parameters)
+    learnt = replace(learnt, variables=progress.variables)
     encoded = architecture.encode(few.configurations)
     learnt = replace(learnt, scaling=architecture.scaling(encoded, few.rows("train")))
     np.testing.assert_array_equal(learnt.logits(encoded, np.arange(8)).argmax(axis=1), few.label[:8])
@@ -131,5 +131,5 @@ def test_eight_configurations_can_be_learnt_by_heart(architecture, toy):
 def test_the_same_seed_gives_the_same_network_and_another_seed_another(architecture, toy):
     first, second, other = (train(toy, architecture, SHORT, seed=seed)[1] for seed in (3, 3, 4))
     assert first.history == second.history
-    jax.tree.map(np.testing.assert_array_equal, first.parameters, second.parameters)
+    jax.tree.map(np.testing.assert_array_equal, first.variables, second.variables)
     assert first.history != other.history

@@ -41,7 +41,7 @@ def test_twice_n_iterations_are_n_iterations_a_file_and_n_iterations(saved, tmp_
     assert halves.history() == straight.history()
     assert (halves.path / "weights.npz").read_bytes() == (straight.path / "weights.npz").read_bytes()
     one, other = (checkpoint.load_progress(model.path) for model in (halves, straight))
-    jax.tree.map(np.testing.assert_array_equal, (one.parameters, one.moments), (other.parameters, other.moments))
+    jax.tree.map(np.testing.assert_array_equal, (one.variables, one.moments), (other.variables, other.moments))
 
 
 def test_a_killed_training_goes_on_where_it_was_saved(saved, tmp_path, monkeypatch):
@@ -103,7 +103,7 @@ def test_force_never_removes_what_is_no_model(saved, tmp_path):
 def test_a_model_comes_back_from_its_directory_to_the_bit(saved, tmp_path):
     classifier, _ = train(saved, CNN, SHORT, seed=5)
     model = fit(saved, CNN, tmp_path / "model", seed=5, recipe=SHORT)
-    jax.tree.map(np.testing.assert_array_equal, model.classifier.parameters, classifier.parameters)
+    jax.tree.map(np.testing.assert_array_equal, model.classifier.variables, classifier.variables)
     expected = classifier.probabilities(saved.configurations)
     np.testing.assert_array_equal(open_model(model.path).classifier.probabilities(saved.configurations), expected)
     assert model.classifier.architecture == CNN
@@ -140,8 +140,8 @@ def test_test_configurations_are_never_looked_at(toy):
     blind = replace(blind, label=np.where(toy.part == "test", 1 - toy.label, toy.label))
     jax.tree.map(
         np.testing.assert_array_equal,
-        train(toy, CNN, SHORT, seed=5)[0].parameters,
-        train(blind, CNN, SHORT, seed=5)[0].parameters,
+        train(toy, CNN, SHORT, seed=5)[0].variables,
+        train(blind, CNN, SHORT, seed=5)[0].variables,
     )
 
 
@@ -164,7 +164,7 @@ def test_the_weights_kept_are_those_of_the_lowest_validation_loss(toy):
     losses = [row[COLUMNS.index("validation_loss")] for row in progress.history]
     best = int(np.argmin(losses))
     assert best < 5
-    jax.tree.map(np.testing.assert_array_equal, classifier.parameters, every[best].parameters)
+    jax.tree.map(np.testing.assert_array_equal, classifier.variables, every[best].variables)
 
 
 def test_training_stops_when_patience_runs_out(toy):
