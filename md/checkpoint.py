@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import zipfile
@@ -62,6 +64,27 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock_directory(path: Path) -> int | None:
+    """Keep a second process out of a directory; the lock ends with this process, however it ends.
+
+    Returns:
+        A descriptor whose closing lets go, or None on a file system without locks.
+
+    Raises:
+        BlockingIOError: when another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise BlockingIOError(errno.EAGAIN, "another process is writing this run", str(path)) from error
+    except OSError:  # a file system without locks
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def save_checkpoint(path: Path, ensemble: Ensemble, extra: Mapping[str, np.ndarray]) -> None:

@@ -11,7 +11,6 @@ leaves behind the last checkpoint is cut off on resume, and until then a torn ro
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -23,7 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrify.md.checkpoint import PARTIAL, load_checkpoint, save_checkpoint, sync_directory, write_atomically
+from vitrify.md.checkpoint import (
+    PARTIAL,
+    load_checkpoint,
+    lock_directory,
+    save_checkpoint,
+    sync_directory,
+    write_atomically,
+)
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.provenance import provenance, to_toml
 from vitrify.md.table import COLUMNS, format_rows, parse_table
@@ -155,10 +161,10 @@ class RunWriter:
 
     def __init__(self, path: Path, launch: Mapping, columns: Sequence[str]):
         self.path, self._columns = path, tuple(columns)
-        self._lock = _lock(path)
+        self._lock = lock_directory(path)
         self._touched: set[Path] = set()
         self._started = self._permanent = time.monotonic()
-        self._cost = 0.0
+        self._cost, self._checkpointed = 0.0, False
         facts = provenance()
         self._facts = {name: facts[name] for name in ("version", "git_commit", "python", "packages")}
         self._launch = {"started": facts["started"], "host": facts["host"], **launch}
@@ -224,11 +230,16 @@ class RunWriter:
 
         Raises:
             FileExistsError: when there is a run and neither ``resume`` nor ``force`` is given.
+            FileNotFoundError: when a file is missing without which the run that is there cannot go on.
             ValueError: when the run that is there was made from another spec or is damaged.
         """
         path = Path(path)
-        if resume and is_run_of(spec, path) and (path / CHECKPOINT).exists():
-            return cls.resume(path, launch, columns=columns)
+        if resume:
+            there = is_run_of(spec, path)
+            if (path / CHECKPOINT).exists() or (there and RunDirectory.open(path).provenance.get("checkpointed")):
+                return cls.resume(path, launch, columns=columns)
+            if not there and (*path.glob("replica-*.gsd"), *path.glob(DONE)):
+                raise FileNotFoundError(errno.ENOENT, "damaged run directory, no such file", str(path / SPEC))
         return cls.create(path, spec, launch, columns=columns, force=force or resume), None, {}
 
     def append_configuration(
@@ -284,6 +295,8 @@ class RunWriter:
         length = (self.path / TABLE).stat().st_size
         extra = {**extra, "table_bytes": np.array(length), "history": np.array(history)}
         save_checkpoint(self.path / CHECKPOINT, ensemble, extra)
+        self._checkpointed = True
+        self._write_provenance()
         self._permanent = time.monotonic()
         self._cost = self._permanent - begun
 
@@ -329,6 +342,7 @@ class RunWriter:
             history = json.loads(str(extra.pop("history")))
         except KeyError as error:
             raise ValueError(f"{self.path / CHECKPOINT}: damaged checkpoint (no {error})") from error
+        self._checkpointed = True
         self._launches, self.failures = history["launches"], history["failures"]
         table = self.path / TABLE
         if not table.exists() or table.stat().st_size < length:
@@ -358,7 +372,13 @@ class RunWriter:
     def _write_provenance(self) -> None:
         launches = [*self._launches, self._this_launch()]
         total = round(sum(launch["wall_time_s"] for launch in launches), 3)
-        facts = {**self._facts, "wall_time_s": total, "failures": self.failures, "launches": launches}
+        facts = {
+            **self._facts,
+            "wall_time_s": total,
+            "checkpointed": self._checkpointed,
+            "failures": self.failures,
+            "launches": launches,
+        }
         write_atomically(self.path / PROVENANCE, json.dumps(facts, indent=2) + "\n")
 
 
@@ -370,31 +390,15 @@ def _read(path: Path) -> str:
 
 def _clear(path: Path, force: bool) -> None:
     """Make ``path`` an empty directory, or say why not. Only files that a run writes are ever deleted."""
+    order = (DONE, CHECKPOINT, SPEC, TABLE, PROVENANCE)
+    ours = [path / name for name in order if (path / name).exists()]
+    ours += [*path.glob("replica-*.gsd"), *path.glob("*" + PARTIAL)]
     files = list(path.iterdir())
-    ours = [
-        file
-        for file in files
-        if file.suffix in (".gsd", PARTIAL) or file.name in (SPEC, PROVENANCE, TABLE, CHECKPOINT, DONE)
-    ]
-    if len(ours) < len(files):
+    if set(files) - set(ours):
         raise FileExistsError(errno.EEXIST, "holds files that no run wrote; give a new directory", str(path))
     if files and not force:
         raise FileExistsError(
             errno.EEXIST, "is there already; --resume goes on with it, --force replaces it", str(path)
         )
-    for file in sorted(ours, key=lambda file: file.name != DONE):
+    for file in ours:
         file.unlink()
-
-
-def _lock(path: Path) -> int | None:
-    """Keep a second process out; the lock ends with this process, however it ends."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise BlockingIOError(errno.EAGAIN, "another process is writing this run", str(path)) from error
-    except OSError:  # a file system without locks
-        os.close(descriptor)
-        return None
-    return descriptor

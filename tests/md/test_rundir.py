@@ -193,6 +193,34 @@ def test_what_is_there_is_not_overwritten(tmp_path):
     assert (tmp_path / "thesis" / "chapter1.tex").exists()
 
 
+def test_a_directory_of_somebody_elses_trajectories_is_not_cleared(tmp_path):
+    (tmp_path / "my-simulation.gsd").write_bytes(b"weeks of work")
+    with pytest.raises(FileExistsError, match="no run wrote"):
+        RunWriter.create(tmp_path, SPEC_DICT, LAUNCH, force=True)
+    assert (tmp_path / "my-simulation.gsd").read_bytes() == b"weeks of work"
+
+
+@pytest.mark.parametrize("lost", [SPEC, CHECKPOINT, PROVENANCE, TABLE])
+def test_a_run_that_lost_a_file_is_not_begun_again_by_resume(tmp_path, lost):
+    with RunWriter.create(tmp_path / "run", SPEC_DICT, LAUNCH) as writer:
+        write_frame(writer, film(), 1)
+        writer.checkpoint(film(), {})
+    (tmp_path / "run" / lost).unlink()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises((FileNotFoundError, ValueError), match=lost):
+        RunWriter.begin_or_resume(tmp_path / "run", SPEC_DICT, LAUNCH, resume=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_resume_begins_a_run_that_was_killed_before_its_first_checkpoint(tmp_path):
+    with RunWriter.create(tmp_path / "run", SPEC_DICT, LAUNCH) as writer:
+        write_frame(writer, film(), 1)
+    writer, ensemble, extra = RunWriter.begin_or_resume(tmp_path / "run", SPEC_DICT, LAUNCH, resume=True)
+    writer.close()
+    assert (ensemble, extra) == (None, {})
+    assert RunDirectory.open(tmp_path / "run").replicas == []
+
+
 def test_two_processes_do_not_write_one_run(tmp_path):
     with RunWriter.create(tmp_path / "run", SPEC_DICT, LAUNCH) as writer:
         writer.checkpoint(film(), {})
@@ -301,5 +329,7 @@ def test_a_run_can_be_moved(tmp_path):
 
 def test_provenance_holds_no_secrets_of_the_environment(tmp_path):
     facts = json.loads((finished_run(tmp_path / "run") / PROVENANCE).read_text())
-    assert set(facts) == {"version", "git_commit", "python", "packages", "wall_time_s", "failures", "launches"}
+    assert set(facts) == {
+        "version", "git_commit", "python", "packages", "wall_time_s", "checkpointed", "failures", "launches",
+    }  # fmt: skip
     assert set(facts["launches"][0]) == {"started", "host", "wall_time_s", *LAUNCH}
