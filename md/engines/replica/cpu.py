@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from numba import njit
 
-from vitrify.md.engines.replica import blocks, layout, serial
+from vitrify.md.engines.replica import blocks, layout, minimizer, serial
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Replica, Task
 from vitrify.md.engines.replica.state import LIST_FULL, BlockNeighbours
 from vitrify.md.engines.replica.targets import compile_program
@@ -24,9 +24,6 @@ FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 ENTRIES = ("integrate_replica", "minimize_replica", "energies_replica", "forces_replica")
 
 SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
-
-NO_SCRATCH = np.zeros(1)
-"""One lane needs no place to meet others."""
 
 FIRST_ROOM = 128
 """Neighbours of one species that a block has room for at first."""
@@ -88,7 +85,7 @@ class Cpu:
                     steps,
                     np.ascontiguousarray(now[:, 0]),
                     np.ascontiguousarray(now[:, 1]),
-                    NO_SCRATCH,
+                    np.zeros(1),
                 )
                 return ended
 
@@ -112,9 +109,10 @@ class Cpu:
                     replica.box,
                     replica.pairs,
                     replica.externals,
+                    np.array(minimizer.AT_REST),
                     fmax,
                     evaluations,
-                    NO_SCRATCH,
+                    np.zeros(1),
                 )
                 return ended
 

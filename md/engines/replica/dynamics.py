@@ -65,6 +65,16 @@ def kick(particles, half_step, member, scratch):
     return total(twice_kinetic, scratch)
 
 
+def shared_factor(bath, step, twice_kinetic, scratch):
+    """The thermostat's factor, worked out by one lane for all."""
+    if lane() == 0:
+        scratch[0] = rescaling(bath, step, twice_kinetic)
+    barrier()
+    factor = real(scratch[0])
+    barrier()
+    return factor
+
+
 def rescale(particles, factor, member):
     """Scale the velocities of the thermostat group."""
     for i in range(lane(), len(particles.slot), lanes()):
@@ -110,7 +120,7 @@ def integrate_replica(
         all_forces(particles, neighbours, box, pairs, externals)
         twice_kinetic = kick(particles, half_step, bath.member, scratch)
         if bath.freedom > 0:
-            rescale(particles, real(rescaling(bath, step + 1, twice_kinetic)), bath.member)
+            rescale(particles, shared_factor(bath, step + 1, twice_kinetic, scratch), bath.member)
     return DONE, start + steps
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
 from vitrify.md.model import PairTable
 
+if TYPE_CHECKING:
+    from vitrify.md.engines.replica.cuda import Gpus
+
 REASONS = {
     TOO_FAST: "overlap or too long a time step: a force is not finite, or a particle would cross the skin in one step",
     LOST: "lost particle: it left the box through an open end",
@@ -27,13 +31,20 @@ OUTSIDE = "lost particle: it lies outside the box along the open axis"
 SKIN = 0.5
 """Default reach of the neighbour list beyond the cut-off [sigma_AA]; see README.md."""
 
+MOST_LANES = 1024
+LANES = 512
+"""Default threads of a GPU block."""
+
+MOST_PARTICLES = 12_000
+"""Particles whose 64-bit coordinates fit the shared memory of a GPU block."""
+
 MOST_EVALUATIONS = 200_000
 """Force evaluations after which a minimisation is given up as not converged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicaEngine:
-    """Molecular dynamics of many small systems side by side: a replica is a CPU thread.
+    """Molecular dynamics of many small systems side by side: a replica is a CPU thread or a GPU block.
 
     Dynamics run in single precision on 32-bit fixed-point coordinates; minimisation, energies and forces in double
     precision on 64-bit ones. What comes out is a function of the ensemble, ``skin`` and the device: neither the number of
@@ -42,10 +53,13 @@ class ReplicaEngine:
     Attributes:
         pairs: the pair table.
         time_step: dt [tau].
-        device: "auto" or "cpu".
+        device: "cpu", "gpu" for all GPUs, "gpu:0,1" for some, "auto" for all GPUs or, without one, the CPU.
         threads: how many replicas run at once on the CPU; None for every core this process may use.
         skin: by how much the neighbour list reaches beyond the cut-off [sigma_AA].
+        lanes: threads of a GPU block.
         name: "replica".
+        cpu: what energies and forces are computed on.
+        processor: what replicas run on.
 
     >>> from vitrify.md.model import kob_andersen_pairs
     >>> engine = ReplicaEngine(pairs=kob_andersen_pairs(), device="cpu")
@@ -58,8 +72,10 @@ class ReplicaEngine:
     device: str = "auto"
     threads: int | None = None
     skin: float = SKIN
+    lanes: int = LANES
     name: str = "replica"
-    processor: Cpu = field(init=False, repr=False, compare=False)
+    cpu: Cpu = field(init=False, repr=False, compare=False)
+    processor: Cpu | Gpus = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if not (np.isfinite(self.time_step) and self.time_step > 0):
@@ -68,16 +84,22 @@ class ReplicaEngine:
             raise ValueError(f"skin: got {self.skin}, expected a positive distance")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads: got {self.threads}, expected at least 1")
-        if self.device not in ("auto", "cpu"):
-            raise ValueError(f"device: got {self.device!r}, expected 'auto' or 'cpu'")
-        object.__setattr__(self, "device", "cpu")
-        object.__setattr__(self, "threads", self.threads or cores())
-        object.__setattr__(self, "processor", Cpu(self.threads))
+        if not 1 <= self.lanes <= MOST_LANES:
+            raise ValueError(f"lanes: got {self.lanes}, expected 1 to {MOST_LANES}")
+        threads = self.threads or cores()
+        device = self.device
+        if device == "auto":
+            device = "gpu" if gpu_is_there() else "cpu"
+        cpu = Cpu(threads)
+        object.__setattr__(self, "device", device)
+        object.__setattr__(self, "threads", threads)
+        object.__setattr__(self, "cpu", cpu)
+        object.__setattr__(self, "processor", cpu if device == "cpu" else gpus(device, self.lanes))
 
     @property
     def settings(self) -> dict[str, object]:
         """What a run must keep to go on bit for bit, for its provenance."""
-        return {"skin": self.skin}
+        return {"skin": self.skin} if self.device == "cpu" else {"skin": self.skin, "lanes": self.lanes}
 
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()
@@ -154,7 +176,7 @@ class ReplicaEngine:
             ValueError: for an ensemble that does not fit the pair table.
         """
         task, values = self.task(ensemble, skin=0.0), np.zeros(ensemble.species.shape)
-        self.processor.energies(task, measurable(ensemble, values), values)
+        self.cpu.energies(task, measurable(ensemble, values), values)
         return values
 
     def forces(self, ensemble: Ensemble, externals: Sequence[External] = ()) -> np.ndarray:
@@ -164,7 +186,7 @@ class ReplicaEngine:
             ValueError: for an ensemble or externals that do not fit.
         """
         task, values = self.task(ensemble, externals, skin=0.0), np.zeros((*ensemble.species.shape, 2))
-        self.processor.forces(task, measurable(ensemble, values), values)
+        self.cpu.forces(task, measurable(ensemble, values), values)
         return values
 
     def task(
@@ -178,6 +200,8 @@ class ReplicaEngine:
         check_ensemble(ensemble, self.pairs)
         check_externals(externals, ensemble)
         check_thermostat(thermostat, ensemble, self.pairs)
+        if self.device != "cpu" and ensemble.slots > MOST_PARTICLES:
+            raise ValueError(f"particles: got {ensemble.slots}, expected at most {MOST_PARTICLES} a replica on a GPU")
         return Task(
             ensemble=ensemble,
             pairs=self.pairs,
@@ -186,6 +210,22 @@ class ReplicaEngine:
             thermostat=thermostat,
             externals=externals,
         )
+
+
+def gpu_is_there() -> bool:
+    """Whether a CUDA GPU can be used."""
+    from numba import cuda
+
+    return cuda.is_available()
+
+
+def gpus(device: str, lanes: int) -> Gpus:
+    """The GPUs that ``device`` names; their program is not touched where none is asked for."""
+    if device != "gpu" and not device.startswith("gpu:"):
+        raise ValueError(f"device: got {device!r}, expected 'auto', 'cpu', 'gpu' or 'gpu:0,1'")
+    from vitrify.md.engines.replica.cuda import Gpus, devices_of
+
+    return Gpus(devices_of(device), lanes)
 
 
 def cores() -> int:

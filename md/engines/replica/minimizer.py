@@ -11,14 +11,17 @@ import math
 
 from vitrify.md.engines.replica.dynamics import all_forces, inside, nearest, rebuild, slack2_of
 from vitrify.md.engines.replica.neighbours import stayed
-from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, largest, real, total
-from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST
+from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, largest, total
+from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST, UNFINISHED
 
 FIRST_STEP, LONGEST_STEP = 0.005, 0.03
 """Time steps of FIRE [tau]; the longest that pays, see README.md."""
 
 FIRST_FRACTION, PATIENCE = 0.1, 5
 """How strongly velocities turn towards the forces, and the downhill steps before that fades and the time step grows."""
+
+AT_REST = (FIRST_STEP, FIRST_FRACTION, 0.0)
+"""Where FIRE begins: time step, mixing fraction, downhill steps."""
 
 LONGEST_MOVE = 0.1
 """How far a particle may go in one step [sigma_AA]."""
@@ -59,8 +62,10 @@ def drift(particles, box, time_step):
     barrier()
 
 
-def minimize_replica(particles, neighbours, grid, box, pairs, externals, fmax, evaluations, scratch):
+def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, fmax, evaluations, scratch):
     """Follow FIRE to max|F| < fmax or for ``evaluations`` force evaluations.
+
+    ``fire`` holds its time step, mixing fraction and downhill steps, so that another call goes on where this one ends.
 
     Returns:
         How it ended, max|F|, and the number of force evaluations.
@@ -68,7 +73,7 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fmax, e
     if not rebuild(particles, neighbours, grid, box, pairs):
         return LIST_FULL, math.inf, 0
     slack2 = slack2_of(box)
-    time_step, fraction, downhill = FIRST_STEP, FIRST_FRACTION, 0
+    time_step, fraction, downhill = fire[0], fire[1], fire[2]
     strongest = math.inf
     for evaluation in range(1, evaluations + 1):
         all_forces(particles, neighbours, box, pairs, externals)
@@ -79,16 +84,18 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fmax, e
             return DONE, strongest, evaluation
         if power > 0.0:
             keep, along = 1.0 - fraction, fraction * math.sqrt(speed2 / force2)
-            downhill += 1
+            downhill += 1.0
             if downhill > PATIENCE:
                 time_step, fraction = min(1.1 * time_step, LONGEST_STEP), 0.99 * fraction
         else:
             keep, along = 0.0, 0.0
-            time_step, fraction, downhill = 0.5 * time_step, FIRST_FRACTION, 0
+            time_step, fraction, downhill = 0.5 * time_step, FIRST_FRACTION, 0.0
         fastest = turn(particles, keep, along + time_step, scratch)
         drift(particles, box, time_step if fastest * time_step < LONGEST_MOVE else LONGEST_MOVE / fastest)
         if box.limit > 0 and not inside(particles, box):
             return LOST, strongest, evaluation
         if not stayed(particles, box, slack2) and not rebuild(particles, neighbours, grid, box, pairs):
             return LIST_FULL, strongest, evaluation
-    return DONE, strongest, evaluations
+    if lane() == 0:
+        fire[0], fire[1], fire[2] = time_step, fraction, downhill
+    return UNFINISHED, strongest, evaluations

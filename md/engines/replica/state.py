@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-DONE, LIST_FULL, TOO_FAST, LOST = 0, 1, 2, 3
+DONE, LIST_FULL, TOO_FAST, LOST, UNFINISHED = 0, 1, 2, 3, 4
 """How a segment ended."""
 
 

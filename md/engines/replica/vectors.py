@@ -7,11 +7,12 @@ an LLVM vector type with the usual operators. LLVM maps them to whatever registe
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
+from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.datamodel import PrimitiveModel, register_default
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, models, overload, register_model
 
 WIDTH = 8
 """Particles side by side: measured best on AVX2 and AVX-512, see README.md."""
@@ -25,13 +26,18 @@ class Vector(types.Type):
         super().__init__(f"Vector({element}, {WIDTH})")
 
 
-@register_default(Vector)
-class VectorModel(PrimitiveModel):
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
     """A vector is an LLVM vector, in registers and in memory."""
 
     def __init__(self, manager, vector):
         element = ir.IntType(1) if vector.element is types.boolean else manager[vector.element].get_value_type()
         super().__init__(manager, vector, ir.VectorType(element, WIDTH))
+
+
+def instruction(function: Callable) -> Any:
+    """Numba's ``intrinsic``; callers do not pass the typing context that type checkers would ask them for."""
+    return intrinsic(function)
 
 
 def spread(builder, value):
@@ -42,7 +48,7 @@ def spread(builder, value):
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), order)
 
 
-@intrinsic
+@instruction
 def splat(typing, value):
     """``value`` in every place."""
 
@@ -58,7 +64,7 @@ def pointer(context, builder, array_type, array, index):
     return builder.gep(values.data, [index])
 
 
-@intrinsic
+@instruction
 def load(typing, array, index):
     """``array[index:index + WIDTH]`` of a contiguous array."""
 
@@ -73,7 +79,7 @@ def load(typing, array, index):
     return Vector(array.dtype)(array, types.intp), generate
 
 
-@intrinsic
+@instruction
 def store(typing, array, index, value):
     """``array[index:index + WIDTH] = value``."""
 
@@ -87,7 +93,7 @@ def store(typing, array, index, value):
     return types.void(array, types.intp, value), generate
 
 
-@intrinsic
+@instruction
 def convert(typing, value, like):
     """Integers as floating-point numbers of the type of ``like``."""
 
@@ -97,7 +103,7 @@ def convert(typing, value, like):
     return Vector(like)(value, like), generate
 
 
-@intrinsic
+@instruction
 def select(typing, mask, yes, no):
     """``yes`` where ``mask``, else ``no``."""
 
@@ -107,7 +113,7 @@ def select(typing, mask, yes, no):
     return yes(mask, yes, no), generate
 
 
-@intrinsic
+@instruction
 def any_of(typing, mask):
     """Whether ``mask`` is true anywhere."""
 
@@ -118,7 +124,7 @@ def any_of(typing, mask):
     return types.boolean(mask), generate
 
 
-@intrinsic
+@instruction
 def places(typing, like):
     """0, 1, 2, ... as vector of the integer type of ``like``."""
 
@@ -131,8 +137,8 @@ def places(typing, like):
 def arithmetic(integer: str, floating: str):
     """The intrinsic for an LLVM instruction on two vectors of numbers."""
 
-    @intrinsic
-    def instruction(typing, a, b):
+    @instruction
+    def of_two(typing, a, b):
         name = floating if isinstance(a.element, types.Float) else integer
 
         def generate(context, builder, signature, arguments):
@@ -140,34 +146,34 @@ def arithmetic(integer: str, floating: str):
 
         return a(a, b), generate
 
-    return instruction
+    return of_two
 
 
 def comparison(symbol: str):
     """The intrinsic that compares two vectors to give a mask; false where a number is not a number."""
 
-    @intrinsic
-    def instruction(typing, a, b):
+    @instruction
+    def of_two(typing, a, b):
         def generate(context, builder, signature, arguments):
             compare = builder.fcmp_ordered if isinstance(a.element, types.Float) else builder.icmp_signed
             return compare(symbol, *arguments)
 
         return Vector(types.boolean)(a, b), generate
 
-    return instruction
+    return of_two
 
 
-def overload_operator(symbol, instruction):
-    """Let ``symbol`` mean ``instruction`` between vectors, or a vector and a number, which is spread first."""
+def overload_operator(symbol, of_two):
+    """Let ``symbol`` mean ``of_two`` between vectors, or a vector and a number, which is spread first."""
 
     @overload(symbol, inline="always")
     def implementation(a, b):
         if isinstance(a, Vector) and isinstance(b, Vector):
-            return lambda a, b: instruction(a, b)
+            return lambda a, b: of_two(a, b)
         if isinstance(a, Vector) and isinstance(b, types.Number):
-            return lambda a, b: instruction(a, splat(b))
+            return lambda a, b: of_two(a, splat(b))
         if isinstance(b, Vector) and isinstance(a, types.Number):
-            return lambda a, b: instruction(splat(a), b)
+            return lambda a, b: of_two(splat(a), b)
         return None
 
 
