@@ -130,6 +130,11 @@ class DepositionSpec:
     device: str = "auto"
 
     def __post_init__(self):
+        kinds = {"int": int, "float": int | float, "bool": bool, "str": str}
+        for field in fields(self):
+            value, kind = getattr(self, field.name), kinds.get(str(field.type), tuple)
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise ValueError(f"{field.name}: got {value!r}, expected a value of type {field.type}")
         for name, least in LEAST_COUNTS.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {least}")

@@ -88,6 +88,9 @@ def test_the_third_script_is_a_set_of_changes():
         ({"bulk_slab": (30.0, 20.0)}, "bulk_slab"),
         ({"relax_stiffnesses": ()}, "relax_stiffnesses"),
         ({"colour": "red"}, "colour"),
+        ({"box_length": "wide"}, "box_length"),
+        ({"injections": 2.5}, "injections"),
+        ({"bulk_slab": 3.0}, "bulk_slab"),
     ],
 )
 def test_bad_recipes_say_what_came_and_what_was_expected(changes, what):
