@@ -26,6 +26,7 @@ from vitrify.pipelines.benchmark.record import (
     spread_text,
     write_record,
 )
+from vitrify.pipelines.progress import progress_bar
 
 
 def benchmark_md(
@@ -49,7 +50,7 @@ def benchmark_md(
         steps: time steps a round.
         rounds: how often each contender has its turn.
         kt: temperature of the liquid [eps_AA].
-        device: where the engines of this project run besides the one-core row: ``auto``, ``cpu`` or ``gpu``.
+        device: where the engines of this project run besides the one-core row: as an engine takes it.
         seed: of the starting liquid.
         settle_steps: steps of the ramp from kT 2.0 to ``kt``, and again as many at ``kt``, before anything is timed.
         out: directory for benchmark.json; None writes nothing.
@@ -67,11 +68,14 @@ def benchmark_md(
     engine = ReplicaEngine(pairs=model.pairs, time_step=TIME_STEP, device=device)
     if replicas is None:
         replicas = available_cores() if engine.device == "cpu" else GPU_REPLICAS
-    liquid = equilibrate(engine, particles=particles, kt=kt, replicas=replicas, seed=seed, steps=settle_steps)
-    contenders = list(enter(engine, liquid, kt=kt))
-    for contender in contenders:
-        contender.advance(max(1, steps // 10))
-    laps = race(contenders, steps=steps, rounds=rounds)
+    with console.status("equilibrating the liquid"):
+        liquid = equilibrate(engine, particles=particles, kt=kt, replicas=replicas, seed=seed, steps=settle_steps)
+    with console.status("compiling, tuning the peers"):
+        contenders = list(enter(engine, liquid, kt=kt))
+        for contender in contenders:
+            contender.advance(max(1, steps // 10))
+    with progress_bar("taking turns") as report:
+        laps = race(contenders, steps=steps, rounds=rounds, report=report)
     record = {
         "benchmark": "md",
         "conditions": conditions(model, kt=kt, steps=steps, rounds=rounds),

@@ -28,14 +28,21 @@ from vitrify.pipelines.benchmark.record import (
     spread_text,
     write_record,
 )
+from vitrify.pipelines.progress import progress_bar
 
 CONFIGURATIONS = 8
-"""Liquids quenched on a CPU unless told otherwise."""
+"""Liquids quenched on a CPU unless told otherwise, and the most that a minimiser takes one by one."""
+
+MOST_ERRORS = 5
+"""Standard errors by which two mean energies may differ and still be called one."""
+
+ROUNDING = 1e-6
+"""Difference of energies that is rounding: two minimisers that end in one basin [eps_AA per particle]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """What one minimiser spent and found on C configurations.
+    """What one minimiser spent and found on the first C configurations.
 
     Attributes:
         wall: (laps,) wall time of each call [s].
@@ -51,18 +58,31 @@ class Bill:
     max_force: np.ndarray
     energies: np.ndarray
 
+    @property
+    def wall_per_quench(self) -> float:
+        """Mean wall time of a configuration [s]."""
+        return float(self.wall.sum() / len(self.energies))
+
+    @property
+    def cpu_per_quench(self) -> float:
+        """Mean CPU time of a configuration [s]."""
+        return float(self.cpu.sum() / len(self.energies))
+
 
 def quench_in_turn(
-    minimisers: list[Minimiser], liquid: Ensemble, after_lap: Callable[[], object] = lambda: None
+    minimisers: list[Minimiser],
+    liquid: Ensemble,
+    report: Callable[[float, float], None] = lambda done, total: None,
 ) -> list[Bill]:
-    """Let minimisers take turns on the replicas of ``liquid``, each on its own batch size; one entry a minimiser."""
+    """Let minimisers take turns on replicas of ``liquid``, each in batches of its own size; one entry a minimiser."""
     laps: list[list[tuple[float, float, Quenched]]] = [[] for _ in minimisers]
-    for first in range(liquid.replicas):
+    turns = min(liquid.replicas, CONFIGURATIONS)
+    for first in range(turns):
         for row, minimiser in enumerate(minimisers):
             if first % minimiser.replicas == 0:
                 quench = minimiser.prepare(liquid.select(np.arange(first, first + minimiser.replicas)))
                 laps[row].append(timed(quench))
-                after_lap()
+        report(first + 1, turns)
     return [bill(liquid, entries) for entries in laps]
 
 
@@ -72,7 +92,7 @@ def bill(liquid: Ensemble, entries: list[tuple[float, float, Quenched]]) -> Bill
     pairs = KobAndersen2D().pairs
     energies = [
         particle_energies(pairs, r, species, box, liquid.periodic).mean()
-        for r, species, box in zip(positions, liquid.species, liquid.box, strict=True)
+        for r, species, box in zip(positions, liquid.species, liquid.box, strict=False)
     ]
     return Bill(
         wall=np.array([wall for wall, _, _ in entries]),
@@ -100,7 +120,7 @@ def benchmark_quench(
         sizes: N of each liquid, at rho 1.2 and 65:35.
         replicas: independent configurations of each; None for 8, or 1,024 on a GPU.
         kt: temperature of the liquids [eps_AA].
-        device: where the replica engine runs besides the one-core row: ``auto``, ``cpu`` or ``gpu``.
+        device: where the replica engine runs besides the one-core row: as an engine takes it.
         seed: of the liquids.
         settle_steps: steps of the ramp from kT 2.0 to ``kt``, and again as many at ``kt``.
         out: directory for benchmark.json; None writes nothing.
@@ -119,11 +139,13 @@ def benchmark_quench(
         model = KobAndersen2D(particles=particles)
         engine = ReplicaEngine(pairs=model.pairs, time_step=TIME_STEP, device=device)
         count = (CONFIGURATIONS if engine.device == "cpu" else GPU_REPLICAS) if replicas is None else replicas
-        liquid = equilibrate(engine, particles=particles, kt=kt, replicas=count, seed=seed, steps=settle_steps)
-        minimisers = list(enter(engine, liquid))
-        for minimiser in minimisers[:2]:
-            minimiser.prepare(liquid.select(np.array([0])))()  # compiles
-        bills = quench_in_turn(minimisers, liquid)
+        with console.status(f"N {particles}: equilibrating, compiling, tuning the peers"):
+            liquid = equilibrate(engine, particles=particles, kt=kt, replicas=count, seed=seed, steps=settle_steps)
+            minimisers = list(enter(engine, liquid))
+            for minimiser in minimisers[:2]:
+                minimiser.prepare(liquid.select(np.array([0])))()  # compiles
+        with progress_bar(f"N {particles}: quenching") as report:
+            bills = quench_in_turn(minimisers, liquid, report)
         rows += [row(minimiser, spent, bills[0], particles) for minimiser, spent in zip(minimisers, bills, strict=True)]
         comparisons += ratios(minimisers, bills, particles)
     record = {"benchmark": "quench", "conditions": conditions(kt), "rows": rows, "ratios": comparisons}
@@ -150,7 +172,9 @@ def conditions(kt: float) -> dict[str, str]:
 def row(minimiser: Minimiser, spent: Bill, first: Bill, particles: int) -> dict:
     """One minimiser's row of benchmark.json; ``first`` is the bill whose energies it is compared with."""
     described = {f.name: getattr(minimiser, f.name) for f in fields(minimiser) if f.name != "prepare"}
-    energy, difference = mean_and_error(spent.energies), mean_and_error(spent.energies - first.energies)
+    shared = min(len(spent.energies), len(first.energies))
+    energy = mean_and_error(spent.energies)
+    difference = mean_and_error(spent.energies[:shared] - first.energies[:shared])
     return {
         **described,
         "particles": particles,
@@ -162,6 +186,7 @@ def row(minimiser: Minimiser, spent: Bill, first: Bill, particles: int) -> dict:
         "max_force": float(spent.max_force.max()),
         "inherent_energy": {"mean": float(energy.mean), "error": float(energy.error)},
         "difference": {"mean": float(difference.mean), "error": float(difference.error)},
+        "agrees": bool(abs(difference.mean) <= MOST_ERRORS * np.nan_to_num(difference.error) + ROUNDING),
     }
 
 
@@ -177,8 +202,8 @@ def ratios(minimisers: Sequence[Minimiser], bills: Sequence[Bill], particles: in
                 "contender": ours.name,
                 "peer": peer.name,
                 "particles": particles,
-                "wall": float(peer_bill.wall.sum() / our_bill.wall.sum()),
-                "cpu": float(peer_bill.cpu.sum() / our_bill.cpu.sum()) if on_cpu else None,
+                "wall": peer_bill.wall_per_quench / our_bill.wall_per_quench,
+                "cpu": peer_bill.cpu_per_quench / our_bill.cpu_per_quench if on_cpu else None,
                 "evaluations": float(our_bill.evaluations.mean() / peer_bill.evaluations.mean()),
             }
 
@@ -197,7 +222,7 @@ def show(record: dict, console: Console) -> None:
                 spread_text(entry["cpu_seconds"]),
                 f"{entry['max_force']:.1e}",
                 estimate_text(entry["inherent_energy"]),
-                estimate_text(entry["difference"]),
+                estimate_text(entry["difference"]) + ("" if entry["agrees"] else " DIFFERS"),
             )
             for entry in record["rows"]
         ],

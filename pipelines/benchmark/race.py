@@ -66,9 +66,19 @@ class Spread:
 
 
 def race(
-    contenders: Sequence[Contender], *, steps: int, rounds: int, after_lap: Callable[[], object] = lambda: None
+    contenders: Sequence[Contender],
+    *,
+    steps: int,
+    rounds: int,
+    report: Callable[[float, float], None] = lambda done, total: None,
 ) -> list[Laps]:
     """Let contenders take turns for ``rounds`` rounds of ``steps`` steps; one entry a contender.
+
+    Args:
+        contenders: who takes part.
+        steps: time steps a round.
+        rounds: how often each has its turn.
+        report: told how many turns are done, and of how many.
 
     Raises:
         ValueError: for fewer than one round or one step.
@@ -82,7 +92,7 @@ def race(
             contender.advance(steps)
             wall[row, lap] = time.perf_counter() - wall_start
             cpu[row, lap] = time.process_time() - cpu_start
-            after_lap()
+            report(lap * len(contenders) + row + 1, rounds * len(contenders))
     return [Laps(wall=w, cpu=c) for w, c in zip(wall, cpu, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Verbs that reproduce: ``benchmark``."""
+"""Verbs that reproduce: ``demo``, ``benchmark``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,6 @@ class Question(StrEnum):
     QUENCH = "quench"
 
 
-class Device(StrEnum):
-    """Where the engines of this project run."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    GPU = "gpu"
-
-
 def benchmark(
     question: Annotated[Question, typer.Argument(help="md: particle-steps per second; quench: cost of a minimum.")],
     out: Annotated[Path | None, typer.Option(help="Directory for benchmark.json.")] = None,
@@ -37,7 +29,7 @@ def benchmark(
     settle_steps: Annotated[
         int, typer.Option(help="Steps from kT 2.0 to the liquid's kT, then as many there, before the clock.", min=1)
     ] = 10_000,
-    device: Annotated[Device, typer.Option(help="Where all replicas run at once.")] = Device.AUTO,
+    device: Annotated[str, typer.Option(help="Where all replicas run at once: auto, cpu, gpu or gpu:0,1.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the starting liquids.", min=0)] = 1,
 ) -> None:
     """Measure this project's engines beside the peers that are installed, in turn, in one run: read the ratios."""
@@ -51,7 +43,7 @@ def benchmark(
             rounds=rounds,
             kt=0.4 if kt is None else kt,
             settle_steps=settle_steps,
-            device=device.value,
+            device=device,
             seed=seed,
             out=out,
         )
@@ -61,12 +53,26 @@ def benchmark(
             replicas=replicas,
             kt=1.0 if kt is None else kt,
             settle_steps=settle_steps,
-            device=device.value,
+            device=device,
             seed=seed,
             out=out,
         )
 
 
+def demo(
+    out: Annotated[Path, typer.Option(help="Directory to write; a demo that was interrupted goes on there.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """The whole story at laptop size, some minutes on two cores: cool, deposit, classify, and a report to read."""
+    from vitrify.pipelines.demo import demo as tell_story
+    from vitrify.pipelines.progress import progress_bar
+
+    report = tell_story(out, bar=progress_bar, say=typer.echo)
+    typer.echo(f"{report}: open it in a browser")
+
+
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
+    app.command()(demo)
     app.command()(benchmark)
