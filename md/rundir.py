@@ -295,8 +295,9 @@ class RunWriter:
         length = (self.path / TABLE).stat().st_size
         extra = {**extra, "table_bytes": np.array(length), "history": np.array(history)}
         save_checkpoint(self.path / CHECKPOINT, ensemble, extra)
-        self._checkpointed = True
-        self._write_provenance()
+        if not self._checkpointed:
+            self._checkpointed = True
+            self._write_provenance()
         self._permanent = time.monotonic()
         self._cost = self._permanent - begun
 
