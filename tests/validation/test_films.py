@@ -1,0 +1,82 @@
+"""Films of published size on reduced budgets: what Reid's recipe grows, and that no engine grows it differently.
+
+Minutes on two cores; run with ``pytest -m validation tests/validation/test_films.py``.
+"""
+
+import numpy as np
+import pytest
+
+from vitrify.analysis.film import Film, height_profile
+from vitrify.analysis.film_energies import bulk_of, bulk_state, film_cooling_curve
+from vitrify.analysis.statistics import combined_sigmas, mean_and_error
+from vitrify.md.deposition import DepositionSpec
+from vitrify.md.engines.registry import available_engines
+from vitrify.md.film_cooling import FilmCoolingSpec, cool_films
+from vitrify.md.growth import deposit
+from vitrify.md.model import SUBSTRATE
+
+pytestmark = pytest.mark.validation
+
+HOOMD = any(engine.name == "hoomd" and engine.installed for engine in available_engines())
+
+
+@pytest.fixture(scope="module")
+def reid(tmp_path_factory):
+    """1,200 particles at kT_sub 0.14, with half the published time between injections."""
+    spec = DepositionSpec.preset("reid", seed=1, replicas=4, steps_per_injection=43_000, engine="replica")
+    return deposit(spec, tmp_path_factory.mktemp("reid") / "run")
+
+
+def test_reid_grows_a_compact_film_of_flat_density_and_composition(reid):
+    spec, state = DepositionSpec.from_table(reid.spec), bulk_state(reid)
+    assert state.bulk.high - state.bulk.low > 10
+    assert abs(state.density.mean() - 1.145) < 0.015
+    assert abs(state.fraction_a.mean() - 0.65) < 5 * np.sqrt(0.65 * 0.35 / state.particles.sum())
+    for replica in reid.replicas:
+        end = reid.configuration(replica, spec.injections)
+        assert np.bincount(end.species).tolist() == [780, 420, 212]
+        profile = height_profile(Film.of(end.positions, end.species, spec.box_length), width=2.0, depth=4.0)
+        inside = (profile.heights > state.bulk.low) & (profile.heights < state.bulk.high) & (profile.area > 30)
+        # Glass is far from an ideal gas: counts of 35 or more scatter by less than 10 %.
+        np.testing.assert_allclose(profile.density[inside], 1.14, rtol=0.1)
+
+
+def test_reid_films_are_cold_and_their_substrates_at_temperature(reid):
+    late = reid.table["frame"] > 60
+    assert abs(reid.table["kt_substrate"][late].mean() / 0.14 - 1) < 5 / np.sqrt(212 * late.sum())
+    assert 0.14 < reid.table["kt"][late].mean() < 0.20
+
+
+def test_no_substrate_atom_leaves_its_site_and_nothing_crosses(reid):
+    for replica in reid.replicas:
+        sites = reid.configuration(replica, 0).positions
+        end = reid.configuration(replica, 120)
+        away = end.positions[end.species == SUBSTRATE] - sites
+        away[:, 0] -= 30.0 * np.rint(away[:, 0] / 30.0)
+        assert np.abs(away).max() < 6 * np.sqrt(0.14 / 1000)
+        assert end.positions[end.species != SUBSTRATE, 1].min() > sites[:, 1].min()
+        assert end.positions[:, 1].max() < end.box[1] - 10.0 + 1.0
+
+
+def test_a_cooled_film_falls_in_energy_like_a_glass_former(reid, tmp_path):
+    spec = FilmCoolingSpec(
+        source=reid.name, deposition=DepositionSpec.from_table(reid.spec), ramp_steps=400_000, frames=40, seed=2
+    )
+    curve = film_cooling_curve(cool_films(reid, spec, tmp_path / "cooled"))
+    hot, cold = curve.inherent_at(0.5), curve.inherent_at(0.05)
+    assert cold.mean < hot.mean - 3 * np.hypot(cold.error, hot.error)
+
+
+@pytest.mark.hoomd
+@pytest.mark.skipif(not HOOMD, reason="HOOMD-blue is not installed")
+def test_both_engines_grow_the_same_bulk(tmp_path):
+    """Fewer steps per injection, the same for both, and the same particles injected in both."""
+    energies = {}
+    for engine in ("replica", "hoomd"):
+        spec = DepositionSpec.preset(
+            "reid", seed=5, replicas=4, injections=60, steps_per_injection=8_000, engine=engine
+        )
+        run = deposit(spec, tmp_path / engine)
+        energies[engine] = mean_and_error(bulk_state(run, bulk=bulk_of(run)).energy)
+    ours, theirs = energies["replica"], energies["hoomd"]
+    assert combined_sigmas(ours.mean, ours.error, theirs.mean, theirs.error) < 5
