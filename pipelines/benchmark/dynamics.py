@@ -97,7 +97,7 @@ def conditions(model: KobAndersen2D, *, kt: float, steps: int, rounds: int) -> d
         "clock": f"{rounds} rounds of {steps} steps, contenders in turn; median (lowest-highest) over rounds",
         "left out of the clock": "start-up, compilation, equilibration, choice of skin, a tenth of a round to warm up",
         "CPU time": "of all threads of the process: what a busy machine disturbs least",
-        "peers that take no part": missing_peers(),
+        "peers that take no part": missing_peers("lammps", "hoomd", "jax_md"),
     }
 
 

