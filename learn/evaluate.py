@@ -14,7 +14,7 @@ from vitrify.analysis.tables import write_table
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.products import whole_directory
-from vitrify.learn.scores import Score, accuracy, auc, permutation_p_value
+from vitrify.learn.scores import INTERVALS, Score, accuracy, auc, permutation_p_value
 from vitrify.md.provenance import provenance, to_toml
 from vitrify.md.randomness import Purpose, stream
 
@@ -132,7 +132,7 @@ def evaluate(
         label=label,
         classes=dataset.classes,
         probability=probability,
-        accuracy=accuracy(probability.argmax(axis=1) == label, origin, seed=seed, resamples=resamples),
+        accuracy=accuracy(probability.argmax(axis=1) == label, label, origin, seed=seed, resamples=resamples),
         auc=auc(probability[:, 1], label == 1, origin, seed=seed, resamples=resamples),
         p_value=p_value,
     )
@@ -171,7 +171,7 @@ def evaluate_all(
         head = {
             "part": part,
             "seed": seed,
-            "level": 0.95,
+            "intervals": INTERVALS,
             "null_permutations": null_permutations,
             "provenance": {key: provenance(("numpy",))[key] for key in ("version", "git_commit", "started")},
         }
@@ -207,7 +207,6 @@ def _score_table(evaluations: Sequence[Evaluation], name: str) -> dict[str, list
         name: [score.value for score in scores],
         "low": [score.interval.low for score in scores],
         "high": [score.interval.high for score in scores],
-        "interval": [score.method for score in scores],
     }
     if name == "accuracy":
         return table | {"majority": [evaluation.majority for evaluation in evaluations]}

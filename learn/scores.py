@@ -6,12 +6,15 @@ glass, are never counted as if they were independent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from vitrify.analysis.statistics import RESAMPLES, Interval, bootstrap_interval, wilson_interval
+
+INTERVALS = "95 %, bootstrap over replicas, no narrower than Wilson's (accuracy) or Newcombe's (AUC)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,46 +24,49 @@ class Score:
     Attributes:
         value: the score.
         interval: its interval.
-        method: how the interval was made.
     """
 
     value: float
     interval: Interval
-    method: str
 
 
-def accuracy(correct: np.ndarray, origin: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> Score:
+def accuracy(
+    correct: np.ndarray, label: np.ndarray, origin: np.ndarray, *, seed: int, resamples: int = RESAMPLES
+) -> Score:
     """Fraction of configurations that are classified correctly.
 
-    Bootstrap over origins; Wilson's interval where each origin has one configuration, and where all or none are
-    correct: then no resample differs from any other, and origins are taken for the trials.
+    Its interval is that of the bootstrap over origins or Wilson's, whichever reaches further at either end. The
+    bootstrap knows that configurations of one origin resemble each other; but with few origins, or when each has the
+    same fraction right, its resamples scatter too little. Wilson's counts every class of every origin as one trial.
 
     Args:
         correct: (C,) bool.
+        label: (C,) the true class.
         origin: (C,) the origin of each configuration.
         seed: what the resamples derive from.
         resamples: number of them.
 
-    >>> score = accuracy(np.ones(20, bool), np.arange(20), seed=1)
-    >>> score.value, round(score.interval.low, 3), score.method
-    (1.0, 0.839, 'Wilson')
+    >>> score = accuracy(np.ones(20, bool), np.zeros(20), np.arange(20), seed=1)
+    >>> score.value, round(score.interval.low, 3), score.interval.high
+    (1.0, 0.839, 1.0)
     """
-    units, unit = np.unique(origin, return_inverse=True)
     value = float(correct.mean())
-    if len(units) == len(origin) or value in (0.0, 1.0):
-        return Score(value=value, interval=wilson_interval(round(value * len(units)), len(units)), method="Wilson")
+    units, unit = np.unique(origin, return_inverse=True)
+    trials = len(set(zip(unit.tolist(), label.tolist(), strict=True)))
     right, count = np.bincount(unit, weights=correct), np.bincount(unit)
-    interval = bootstrap_interval(
-        lambda rows: float(right[rows].sum() / count[rows].sum()), len(units), seed=seed, resamples=resamples
-    )
-    return Score(value=value, interval=interval, method="bootstrap over replicas")
+
+    def of_draw(rows: np.ndarray) -> float:
+        return float(right[rows].sum() / count[rows].sum())
+
+    closed = wilson_interval(value * trials, trials)
+    return Score(value=value, interval=_wider(closed, of_draw, len(units), seed, resamples))
 
 
 def auc(score: np.ndarray, positive: np.ndarray, origin: np.ndarray, *, seed: int, resamples: int = RESAMPLES) -> Score:
     """Area under the ROC curve: how often a positive scores higher than a negative, ties counting half.
 
-    Bootstrap over origins; where the classes are separated perfectly no resample differs from any other, and Newcombe's
-    interval with the origins of each class as its sample sizes takes its place.
+    Its interval is that of the bootstrap over origins or Newcombe's, whichever reaches further at either end, for the
+    reasons given at :func:`accuracy`. The sample sizes of Newcombe's are the origins of each class.
 
     Args:
         score: (C,) higher for what looks more like the positive class.
@@ -77,9 +83,6 @@ def auc(score: np.ndarray, positive: np.ndarray, origin: np.ndarray, *, seed: in
     0.75
     """
     value = area_under_curve(score, positive)
-    if value in (0.0, 1.0):
-        sizes = len(set(origin[positive])), len(set(origin[~positive]))
-        return Score(value=value, interval=newcombe_interval(value, *sizes), method="Newcombe")
     units, unit = np.unique(origin, return_inverse=True)
     wins = _wins(score, positive, unit, len(units))
     plus = np.bincount(unit, weights=positive, minlength=len(units))
@@ -90,8 +93,15 @@ def auc(score: np.ndarray, positive: np.ndarray, origin: np.ndarray, *, seed: in
         pairs = (times @ plus) * (times @ minus)
         return float(times @ wins @ times / pairs) if pairs else np.nan
 
-    interval = bootstrap_interval(of_draw, len(units), seed=seed, resamples=resamples)
-    return Score(value=value, interval=interval, method="bootstrap over replicas")
+    closed = newcombe_interval(value, int((plus > 0).sum()), int((minus > 0).sum()))
+    return Score(value=value, interval=_wider(closed, of_draw, len(units), seed, resamples))
+
+
+def _wider(closed: Interval, of_draw: Callable[[np.ndarray], float], units: int, seed: int, resamples: int) -> Interval:
+    if units < 2:
+        return closed
+    drawn = bootstrap_interval(of_draw, units, seed=seed, resamples=resamples)
+    return Interval(low=min(closed.low, drawn.low), high=max(closed.high, drawn.high), level=closed.level)
 
 
 def area_under_curve(score: np.ndarray, positive: np.ndarray) -> float:

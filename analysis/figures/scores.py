@@ -68,12 +68,13 @@ def score_figure(
 @styled
 def roc_figure(curves: Mapping[str, Roc]) -> Figure:
     """Receiver operating characteristics with the area below each and its interval in the legend."""
-    figure = Figure(figsize=(4.7, 4.5), layout="constrained")
+    figure = Figure(figsize=(4.7, 4.3 + 0.27 * len(curves)), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=MUTED, lw=0.9, ls=(0, (4, 3)))
-    for (name, roc), colour in zip(curves.items(), PALETTE, strict=False):
+    for number, (name, roc) in enumerate(curves.items()):
+        colour, line = PALETTE[number % len(PALETTE)], ("-", "--", ":")[number // len(PALETTE) % 3]
         label = f"{name}: AUC {roc.auc:.3f} ({roc.low:.3f} to {roc.high:.3f})"
-        axes.step(roc.false_positive, roc.true_positive, where="post", color=colour, label=label)
+        axes.step(roc.false_positive, roc.true_positive, where="post", color=colour, ls=line, label=label)
     axes.set(xlim=(-0.01, 1), ylim=(0, 1.01), aspect="equal", xlabel="false positive rate", ylabel="true positive rate")
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center")
     return figure

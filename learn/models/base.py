@@ -61,7 +61,11 @@ class Architecture(Protocol):
     """
 
     name: ClassVar[str]
-    recipe: ClassVar[Recipe]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained unless told otherwise."""
+        ...
 
     def encode(self, configurations: Configurations) -> Any:
         """What the inputs are made from: the configurations themselves, or features that are slow to compute."""

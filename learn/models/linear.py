@@ -31,19 +31,24 @@ class Linear:
     features: str = "energy"
 
     name: ClassVar[str] = "linear"
-    recipe: ClassVar[Recipe] = Recipe(
-        iterations=100,
-        batch=256,
-        learning_rate=0.03,
-        slow_learning_rate=0.01,
-        l2=1e-3,
-        symmetry=False,
-        patience=50,
-    )
 
     def __post_init__(self):
         if self.features not in FEATURES:
             raise ValueError(f"features: got {self.features!r}, expected one of {', '.join(FEATURES)}")
+
+    @property
+    def recipe(self) -> Recipe:
+        """Small steps and a firm l2 for the descriptors: they are hundreds, often more than configurations."""
+        few = self.features == "energy"
+        return Recipe(
+            iterations=100,
+            batch=256,
+            learning_rate=0.03 if few else 1e-3,
+            slow_learning_rate=0.01 if few else 3e-4,
+            l2=1e-3 if few else 1e-2,
+            symmetry=False,
+            patience=50,
+        )
 
     def encode(self, configurations: Configurations) -> np.ndarray:
         """The features, (C, K) float64.

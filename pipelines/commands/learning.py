@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -174,17 +175,17 @@ def _show_balance(built: Dataset) -> None:
 
 
 def _show_scores(evaluations: list[Evaluation]) -> None:
-    table = Table(title="95 % intervals over replicas")
-    for name in ("model", "trained on", "tested on", "configurations (replicas)", "accuracy", "AUC", "p (null test)"):
-        table.add_column(name)
+    console = Console(soft_wrap=True, highlight=False)
     for found in evaluations:
-        left_out = f", {found.left_out} seen in training left out" if found.left_out else ""
-        table.add_row(
-            f"{found.model} ({found.architecture})",
-            f"{found.trained_on}, {found.trained_positions}",
-            f"{found.dataset}, {found.positions}",
-            f"{len(found.rows)} ({len(set(found.origin))}){left_out}",
-            *(f"{s.value:.3f} [{s.interval.low:.3f}, {s.interval.high:.3f}]" for s in (found.accuracy, found.auc)),
-            f"{found.p_value:.3g}",
+        accuracy, auc = (
+            f"{score.value:.3f} [{score.interval.low:.3f}, {score.interval.high:.3f}]"
+            for score in (found.accuracy, found.auc)
         )
-    Console(soft_wrap=True).print(table)
+        left_out = f", {found.left_out} seen in training left out" if found.left_out else ""
+        null = "" if np.isnan(found.p_value) else f", p {found.p_value:.2g} (null test)"
+        console.print(
+            f"{found.model} ({found.architecture}, trained on {found.trained_on}, {found.trained_positions} positions) "
+            f"on {found.dataset}, {found.positions} positions: accuracy {accuracy}, AUC {auc}{null}; "
+            f"{len(found.rows)} configurations of {len(set(found.origin))} replicas{left_out}",
+            markup=False,
+        )

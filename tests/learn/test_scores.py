@@ -38,69 +38,81 @@ def test_auc_is_the_area_below_the_roc_curve(seed):
     assert area_under_curve(score, positive) == pytest.approx(area)
 
 
-def test_the_point_estimate_of_the_cluster_bootstrap_is_the_auc_itself():
-    rng = np.random.default_rng(1)
-    label, origin = pairs(30)
-    found = auc(label + rng.normal(0, 1, 60), label == 1, origin, seed=1)
-    assert found.method == "bootstrap over replicas"
-    assert found.interval.low < found.value < found.interval.high
-
-
 def test_the_bootstrap_of_the_auc_agrees_with_a_plain_one_over_replicas():
-    # The oracle draws replicas, puts their configurations side by side and takes the AUC of those.
+    # The oracle draws replicas, puts their configurations side by side and takes the AUC of those. Three frames of a
+    # replica score alike, so that this bootstrap reaches further than Newcombe's interval at both ends.
     rng = np.random.default_rng(2)
-    label, origin = pairs(15)
-    score = label + rng.normal(0, 1, 30)
-    draws = rng.integers(15, size=(2000, 15))
+    label, origin = (np.repeat(column, 3) for column in pairs(25))
+    score = label + 1.5 * np.repeat(rng.normal(0, 1, 25), 6) * (2 * label - 1) + rng.normal(0, 0.1, 150)
+    draws = rng.integers(25, size=(2000, 25))
     rows = [np.concatenate([np.flatnonzero(origin == unit) for unit in draw]) for draw in draws]
-    plain = [area_under_curve(score[chosen], label[chosen] == 1) for chosen in rows]
+    low, high = np.quantile([area_under_curve(score[chosen], label[chosen] == 1) for chosen in rows], [0.025, 0.975])
     found = auc(score, label == 1, origin, seed=3)
+    newcombe = newcombe_interval(found.value, 25, 25)
+    assert low < newcombe.low < newcombe.high < high
     # An end of a 95 % percentile interval from 2000 resamples scatters by about a twentieth of its width.
-    width = np.subtract(*np.quantile(plain, [0.975, 0.025]))
-    assert [found.interval.low, found.interval.high] == pytest.approx(
-        np.quantile(plain, [0.025, 0.975]), abs=0.15 * width
-    )
+    assert (found.interval.low, found.interval.high) == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
 def test_frames_of_one_replica_do_not_make_the_interval_narrower():
     # Ten copies of each configuration say nothing new; counted as independent they would shrink it threefold.
     rng = np.random.default_rng(4)
     label, origin = pairs(20)
-    score = label + rng.normal(0, 1, 40)
-    once = auc(score, label == 1, origin, seed=1).interval
-    tenfold = auc(np.repeat(score, 10), np.repeat(label, 10) == 1, np.repeat(origin, 10), seed=1).interval
-    assert (tenfold.low, tenfold.high) == pytest.approx((once.low, once.high))
-    correct = rng.random(40) < 0.8
-    once = accuracy(correct, origin, seed=1).interval
-    tenfold = accuracy(np.repeat(correct, 10), np.repeat(origin, 10), seed=1).interval
-    assert (tenfold.low, tenfold.high) == pytest.approx((once.low, once.high))
+    score, correct = label + rng.normal(0, 1, 40), rng.random(40) < 0.8
+    many_label, many_origin = np.repeat(label, 10), np.repeat(origin, 10)
+    for once, tenfold in (
+        (
+            auc(score, label == 1, origin, seed=1),
+            auc(np.repeat(score, 10), many_label == 1, many_origin, seed=1),
+        ),
+        (
+            accuracy(correct, label, origin, seed=1),
+            accuracy(np.repeat(correct, 10), many_label, many_origin, seed=1),
+        ),
+    ):
+        ends = once.interval.low, once.interval.high
+        assert (tenfold.interval.low, tenfold.interval.high) == pytest.approx(ends)
 
 
-def test_the_interval_of_the_accuracy_covers_the_truth():
-    # 200 experiments of 40 replicas with 4 frames each, all frames of a replica right or wrong together with
-    # probability 1/2: a 95 % interval that knows this covers 0.8 in 0.95 +- 0.015 of them, a blind one in 0.8.
+@pytest.mark.parametrize("replicas", [6, 40])
+def test_the_interval_of_the_accuracy_covers_the_truth(replicas):
+    # 200 experiments, each replica with 4 frames of one class, right or wrong together with probability 1/2: a 95 %
+    # interval that knows this covers 0.8 in 0.95 +- 0.015 of them, one that takes frames for independent in 0.8.
     rng = np.random.default_rng(5)
-    origin = np.repeat(np.arange(40), 4)
+    origin = np.repeat(np.arange(replicas), 4)
     covered = 0
     for _ in range(200):
-        common, own = np.repeat(rng.random(40) < 0.8, 4), rng.random(160) < 0.8
-        correct = np.where(np.repeat(rng.random(40) < 0.5, 4), common, own)
-        covered += 0.8 in accuracy(correct, origin, seed=1, resamples=300).interval
+        common, own = np.repeat(rng.random(replicas) < 0.8, 4), rng.random(4 * replicas) < 0.8
+        correct = np.where(np.repeat(rng.random(replicas) < 0.5, 4), common, own)
+        covered += 0.8 in accuracy(correct, origin % 2, origin, seed=1, resamples=300).interval
     assert 0.95 - 4 * 0.015 < covered / 200
 
 
-def test_one_configuration_a_replica_takes_wilsons_interval():
-    found = accuracy(np.arange(10) < 7, np.arange(10), seed=1)
-    assert (found.method, found.value, found.interval) == ("Wilson", 0.7, wilson_interval(7, 10))
+@pytest.mark.parametrize("replicas", [6, 40])
+def test_the_interval_of_the_auc_covers_the_truth(replicas):
+    # Two Gaussians 1.8 apart: AUC = Phi(1.8 / sqrt 2) = 0.8985; 200 experiments, as above.
+    rng = np.random.default_rng(6)
+    label, origin = pairs(replicas)
+    covered = 0
+    for _ in range(200):
+        score = 1.8 * label + rng.normal(size=2 * replicas)
+        covered += 0.8985 in auc(score, label == 1, origin, seed=1, resamples=300).interval
+    assert 0.95 - 4 * 0.015 < covered / 200
+
+
+def test_a_constant_answer_is_no_certainty():
+    # Always "liquid" is right once in every replica; a bootstrap alone would call that 0.5 without any doubt.
+    label, origin = pairs(9)
+    found = accuracy(label == 0, label, origin, seed=1)
+    assert (found.value, found.interval) == (0.5, wilson_interval(9, 18))
 
 
 def test_a_perfect_score_is_no_certainty():
     label, origin = pairs(9)
-    perfect = accuracy(np.ones(18, bool), origin, seed=1)
-    assert (perfect.value, perfect.interval) == (1.0, wilson_interval(9, 9))
+    perfect = accuracy(np.ones(18, bool), label, origin, seed=1)
+    assert (perfect.value, perfect.interval) == (1.0, wilson_interval(18, 18))
     separated = auc(label + 0.0, label == 1, origin, seed=1)
-    assert separated.method == "Newcombe"
-    assert separated.interval.high == 1.0
+    assert (separated.value, separated.interval) == (1.0, newcombe_interval(1.0, 9, 9))
     assert 0.7 < separated.interval.low < 0.85
 
 
