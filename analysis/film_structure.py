@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitrify.analysis.descriptors import descriptors
-from vitrify.analysis.film import Film, height_profile
+from vitrify.analysis.film import Film, HeightProfile, height_profile
 from vitrify.analysis.film_energies import bulk_of, last_frame
 from vitrify.analysis.statistics import Estimate, mean_and_error
 from vitrify.md.rundir import RunDirectory
@@ -32,12 +32,15 @@ class MeanProfile:
         height: (K,) middle of each bin above the highest substrate particle [sigma_AA].
         density: mean over films and its standard error, (K,) each [sigma_AA^-2].
         fraction_a: the same of the fraction of A.
+        kt: the same of the kinetic temperature at the end of the growth, before the quench [eps_AA]; NaN where no
+            velocities were stored.
         bulk: lower and upper face of the bulk slab on this axis [sigma_AA].
     """
 
     height: np.ndarray
     density: Estimate
     fraction_a: Estimate
+    kt: Estimate
     bulk: tuple[float, float]
 
 
@@ -50,10 +53,11 @@ def mean_profile(run: RunDirectory, width: float = 1.0) -> MeanProfile:
     """
     films = [Film.of(end.positions, end.species, float(end.box[0])) for _, end in film_ends(run)]
     profiles = [height_profile(film, width=width) for film in films]
-    bins = max(len(profile.density) for profile in profiles)
+    moving = [_moving_profile(run, replica, width) for replica, _ in film_ends(run)]
+    bins = max(len(profile.density) for profile in (*profiles, *moving))
     floor, bulk = float(np.mean([film.floor for film in films])), bulk_of(run)
 
-    def over_films(name: str) -> Estimate:
+    def over_films(name: str, profiles: Sequence[HeightProfile] = profiles) -> Estimate:
         rows = np.full((len(profiles), bins), np.nan)
         for row, (film, profile) in enumerate(zip(films, profiles, strict=True)):
             covered = profile.area >= LEAST_COVERED * width * film.box_length
@@ -64,8 +68,17 @@ def mean_profile(run: RunDirectory, width: float = 1.0) -> MeanProfile:
         height=width * (np.arange(bins) + 0.5),
         density=over_films("density"),
         fraction_a=over_films("fraction_a"),
+        kt=over_films("kt", moving),
         bulk=(bulk.low - floor, bulk.high - floor),
     )
+
+
+def _moving_profile(run: RunDirectory, replica: int, width: float) -> HeightProfile:
+    """The profile of a film at its end as it moved; where only its inherent structure is stored, of that."""
+    frame = last_frame(run)
+    end = run.configuration(replica, frame, inherent=frame not in run.stored_frames(replica))
+    film = Film.of(end.positions, end.species, float(end.box[0]))
+    return height_profile(film, velocities=end.velocities, width=width)
 
 
 def profile_columns(profiles: dict[str, MeanProfile]) -> dict[str, np.ndarray]:
@@ -78,6 +91,8 @@ def profile_columns(profiles: dict[str, MeanProfile]) -> dict[str, np.ndarray]:
             "density_error": profile.density.error,
             "fraction_a": profile.fraction_a.mean,
             "fraction_a_error": profile.fraction_a.error,
+            "kt": profile.kt.mean,
+            "kt_error": profile.kt.error,
             "films": profile.density.replicas,
         }
         for name, profile in profiles.items()

@@ -1,12 +1,13 @@
 """Bulk energies of runs of films: made-up run directories whose energies are known from the oracle."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from vitrify.analysis.film import Bulk
 from vitrify.analysis.film_energies import bulk_of, bulk_state, film_columns, film_cooling_curve, substrate_sweep
+from vitrify.analysis.film_structure import mean_profile
 from vitrify.md.deposition import DepositionSpec
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.film_cooling import FilmCoolingSpec
@@ -50,6 +51,8 @@ def write_run(path, settings, frames: dict[int, tuple[float, Ensemble]], converg
         for frame, (kt_set, ensemble) in frames.items():
             for row in range(ensemble.replicas):
                 writer.append_configuration(ensemble, row, frame, kt_set, inherent=True)
+                if ensemble.velocities.any():
+                    writer.append_configuration(ensemble, row, frame, kt_set, velocities=True)
             count = ensemble.replicas
             writer.append_rows(
                 {
@@ -92,6 +95,18 @@ def test_the_slab_is_found_where_none_is_given(tmp_path):
     assert 1.0 < bulk.high - bulk.low
     state = bulk_state(run)
     np.testing.assert_allclose(state.density, 1 / 0.9, rtol=0.15)
+
+
+def test_temperature_by_height_is_that_of_the_moving_film(tmp_path):
+    spec = recipe(bulk_slab=(6.0, 11.0))
+    still = crystals(spec, 0.9)
+    velocities = np.zeros_like(still.velocities)
+    velocities[..., 1] = np.sqrt(2 * np.where(still.positions[..., 1] > 9.0, 0.3, 0.1))
+    run = write_run(tmp_path / "run", spec.to_dict(), {HEIGHT: (0.14, replace(still, velocities=velocities))})
+    profile = mean_profile(run, width=2.0)
+    np.testing.assert_allclose(profile.kt.mean, np.where(profile.height > 8.0, 0.3, 0.1), rtol=1e-6)
+    still = write_run(tmp_path / "still", spec.to_dict(), {HEIGHT: (0.14, still)})
+    assert np.isnan(mean_profile(still).kt.mean).all()
 
 
 def test_a_slab_outside_the_film_says_so(tmp_path):
