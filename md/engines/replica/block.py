@@ -1,8 +1,11 @@
-"""The replica program's view of the machine, as one thread of a GPU thread block sees it; serial.py says what each is for.
+"""The replica program's view of the machine, as one thread of a GPU thread block; serial.py says what each name is for.
 
-Every thread of the block calls these together. Sums go through shared memory in an order that depends on the block's size
-alone, so that a run repeats bit for bit.
+Every thread of the block calls these together. Sums go through shared memory in an order that depends on the number of
+threads alone, so that a run repeats bit for bit.
 """
+
+# pyright: reportCallIssue=false
+# Numba declares what kernels call with the arguments of its compiler.
 
 from __future__ import annotations
 
@@ -13,59 +16,66 @@ from numba import cuda
 
 WARP = 32
 
+LANES = WARP
+"""Threads of a block, bound anew by targets.py: a constant, so that no loop has to divide by it."""
+
 
 def lane():
+    """Which thread of the block this is."""
     return cuda.threadIdx.x
 
 
 def lanes():
-    return cuda.blockDim.x
+    """How many there are."""
+    return LANES
 
 
 def barrier():
+    """Wait for all of them, and see what they wrote."""
     cuda.syncthreads()
 
 
 def all_lanes(fact):
-    return cuda.syncthreads_and(fact) != 0
+    """Whether ``fact`` holds in every thread."""
+    return cuda.syncthreads_and(np.int32(fact)) != 0
 
 
 def add_one(counts, index):
+    """Add one to ``counts[index]`` and return what it was."""
     return cuda.atomic.add(counts, index, 1)
 
 
 def total(value, scratch):
-    """``scratch`` has a place for each thread and for each of a warp."""
-    size = cuda.blockDim.x
+    """Sum over the threads; ``scratch`` has a place for each, and one for each thread of a warp."""
     me = cuda.threadIdx.x
     scratch[me] = value
     cuda.syncthreads()
     if me < WARP:
         part = 0.0
-        for k in range(me, size, WARP):
+        for k in range(me, LANES, WARP):
             part += scratch[k]
-        scratch[size + me] = part
+        scratch[LANES + me] = part
     cuda.syncthreads()
     result = 0.0
-    for k in range(min(size, WARP)):
-        result += scratch[size + k]
+    for k in range(min(LANES, WARP)):
+        result += scratch[LANES + k]
     cuda.syncthreads()
     return result
 
 
 def largest(value, scratch):
-    size = cuda.blockDim.x
+    """Maximum over the threads."""
     me = cuda.threadIdx.x
     scratch[me] = value
     cuda.syncthreads()
     if me < WARP:
         part = -math.inf
-        for k in range(me, size, WARP):
+        for k in range(me, LANES, WARP):
             part = max(part, scratch[k])
-        scratch[size + me] = part
+        scratch[LANES + me] = part
     cuda.syncthreads()
     result = -math.inf
-    for k in range(min(size, WARP)):
-        result = max(result, scratch[size + k])
+    for k in range(min(LANES, WARP)):
+        result = max(result, scratch[LANES + k])
     cuda.syncthreads()
     return result

@@ -1,9 +1,9 @@
 """The inner loops of the CPU: forces on blocks of eight particles, side by side in vector registers.
 
-Neighbours in the sort are neighbours in space, so eight particles in a row share most of their neighbours. A block keeps
-one list of all of them, by species so that pair parameters stay in registers; each entry is read once and acts on eight
-particles, without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_energies take the place of
-their namesakes in neighbours.py and forces.py, which is all by which the program on the CPU differs from the GPU's.
+Neighbours in the sort are neighbours in space, so eight particles in a row share most of their neighbours. A block
+keeps one list of all of them, by species so that pair parameters stay in registers; each entry is read once and acts on
+eight particles, without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_energies take the
+place of their namesakes in neighbours.py and forces.py; nothing else differs between the programs of CPU and GPU.
 
 The arrays are padded to whole blocks with copies of the last particle, whose forces nobody reads.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitrify.md.engines.replica.forces import force_over_distance, half_energy
-from vitrify.md.engines.replica.neighbours import column_of, members_between, row_of
+from vitrify.md.engines.replica.neighbours import column_of, members_between, round_the_box, row_of
 from vitrify.md.engines.replica.serial import real
 from vitrify.md.engines.replica.vectors import WIDTH, any_of, convert, load, places, select, splat, store
 
@@ -62,7 +62,7 @@ def list_for_block(particles, neighbours, grid, box, block):
     for other in range(kinds):
         neighbours.count[block, other] = 0
     for strip in range(min(box.columns, last_column - first_column + 3)):
-        column = (first_column + strip + box.columns - 1) % box.columns
+        column = round_the_box(first_column + strip - 1, box.columns)
         for part in range(2):
             start, end = members_between(grid, box, column, lowest - box.margin, highest + box.margin, part)
             for j in range(start, end):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType
 
 import numpy as np
 from numba import njit
 
-from vitrify.md.engines.replica import blocks, layout, minimizer, serial
+from vitrify.md.engines.replica import blocks, layout, minimizer, serial, vectors
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Replica, Task
 from vitrify.md.engines.replica.state import LIST_FULL, BlockNeighbours
-from vitrify.md.engines.replica.targets import compile_program
+from vitrify.md.engines.replica.targets import compile_program, fingerprint
 from vitrify.md.engines.replica.vectors import WIDTH
 
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -23,31 +21,23 @@ FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 ENTRIES = ("integrate_replica", "minimize_replica", "energies_replica", "forces_replica")
 
-SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+SOURCE = fingerprint(serial, blocks, vectors)
 
 FIRST_ROOM = 128
 """Neighbours of one species that a block has room for at first."""
 
 
-def compile_function(function: Callable) -> Callable:
+def compile_function(function: FunctionType) -> Callable:
     """Compile for the CPU, without the interpreter lock; what is called from Python is kept on disk."""
     # Numba's cache looks at the file of the entry alone; with this name it looks at all of the program's files.
-    function.__qualname__ = f"{function.__name__}.{SOURCE[:16]}"
+    function.__qualname__ = f"{function.__name__}.{SOURCE}"
     return njit(function, nogil=True, fastmath=FAST, cache=function.__name__ in ENTRIES, error_model="numpy")
 
 
-def compile_for(precision: Precision, upper_bits: Callable) -> SimpleNamespace:
-    """The program of one thread in one precision."""
-    names = ("lane", "lanes", "barrier", "all_lanes", "total", "largest", "add_one")
-    machine = {name: compile_function(getattr(serial, name)) for name in names}
-    machine |= {"real": precision.real, "fixed": precision.fixed, "upper_bits": compile_function(upper_bits)}
-    return compile_program(compile_function, blocks, **machine)
-
-
-single = compile_for(SINGLE, serial.upper_bits)
+single = compile_program(compile_function, serial, blocks, real=np.float32, fixed=np.int32, SHIFT=0)
 """Dynamics."""
 
-double = compile_for(DOUBLE, serial.upper_bits_of_64)
+double = compile_program(compile_function, serial, blocks, real=np.float64, fixed=np.int64, SHIFT=32)
 """Inherent structures and everything that is reported."""
 
 

@@ -1,7 +1,7 @@
 """The replica program on NVIDIA GPUs: one thread block a replica, thousands of steps a launch.
 
-More replicas than fit the memory run in waves whose size is worked out beforehand. Between launches the host only looks who
-is done.
+More replicas than fit the memory run in waves whose size is worked out beforehand. Between launches the host only looks
+who is done.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from functools import cache
+from types import FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import config, cuda, from_dtype
 
-from vitrify.md.engines.replica import block, kernels, layout, minimizer, serial
+from vitrify.md.engines.replica import block, kernels, layout, minimizer
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Geometry, Outcome, Precision, Task
 from vitrify.md.engines.replica.state import LIST_FULL, UNFINISHED
-from vitrify.md.engines.replica.targets import compile_program
+from vitrify.md.engines.replica.targets import compile_program, fingerprint
+
+SIMULATED = bool(getattr(config, "ENABLE_CUDASIM", False))
+"""Whether kernels run in Numba's simulator, which knows neither registers nor caches."""
 
 STEPS_PER_LAUNCH = 5000
 EVALUATIONS_PER_LAUNCH = 500
@@ -37,29 +41,30 @@ REGISTERS = 64
 """Registers a thread may use, so that a block of 1024 threads can start."""
 
 
-def compile_function(function: Callable) -> Callable:
-    """Compile a kernel, or a function that kernels call."""
-    if function.__name__.endswith("_kernel"):
-        limits = {} if config.ENABLE_CUDASIM else {"max_registers": REGISTERS}  # the simulator has no registers
-        return cuda.jit(**limits)(function)
-    # NaN ends a replica as failed, so only the force may be computed as if there were none.
-    return cuda.jit(device=True, fastmath=function.__name__ in ("pair_forces", "force_over_distance"))(function)
+@cache
+def program(precision: Precision, lanes: int) -> SimpleNamespace:
+    """The program of a block of ``lanes`` threads."""
+    source = fingerprint(block, kernels)
 
+    def compile_function(function: FunctionType) -> Any:
+        if function.__name__.endswith("_kernel"):
+            function.__qualname__ = f"{function.__name__}.{source}.{lanes}"
+            return cuda.jit(**({} if SIMULATED else {"max_registers": REGISTERS, "cache": True}))(function)
+        # NaN ends a replica as failed, so only the force may be computed as if there were none.
+        return cuda.jit(device=True, fastmath=function.__name__ in ("pair_forces", "force_over_distance"))(function)
 
-def compile_for(precision: Precision, upper_bits: Callable) -> SimpleNamespace:
-    """The program of a thread block in one precision."""
-    names = ("lane", "lanes", "barrier", "all_lanes", "total", "largest", "add_one")
-    machine = {name: compile_function(getattr(block, name)) for name in names}
-    machine |= {"real": precision.real, "fixed": precision.fixed, "upper_bits": compile_function(upper_bits)}
-    machine |= {"coordinate": from_dtype(np.dtype(precision.fixed))}
-    return compile_program(compile_function, kernels, **machine)
-
-
-single = compile_for(SINGLE, serial.upper_bits)
-"""Dynamics."""
-
-double = compile_for(DOUBLE, serial.upper_bits_of_64)
-"""Inherent structures."""
+    shift = 8 * np.dtype(precision.fixed).itemsize - 32
+    coordinate = from_dtype(np.dtype(precision.fixed))
+    return compile_program(
+        compile_function,
+        block,
+        kernels,
+        real=precision.real,
+        fixed=precision.fixed,
+        coordinate=coordinate,
+        SHIFT=shift,
+        LANES=lanes,
+    )
 
 
 class Batch(NamedTuple):
@@ -160,7 +165,7 @@ class Gpus:
 
     def integrate(self, task: Task, rows: Iterable[int], steps: int, outcome: Outcome) -> None:
         """Advance the replicas ``rows`` by ``steps`` and write down where they came to."""
-        baths = layout.bath_arrays(task)
+        baths, kernel = layout.bath_arrays(task), program(SINGLE, self.lanes).integrate_kernel
         origin = np.array([task.origin(row) for row in range(task.ensemble.replicas)])
 
         def run(wave: list[int]) -> list[int]:
@@ -174,7 +179,7 @@ class Gpus:
             given = [cuda.to_device(value) if isinstance(value, np.ndarray) else value for value in bath]
             for done in range(0, steps, STEPS_PER_LAUNCH):
                 launch = min(STEPS_PER_LAUNCH, steps - done)
-                self.launch(single.integrate_kernel, device, *given, np.float32(task.time_step), launch)
+                self.launch(kernel, device, *given, np.float32(task.time_step), launch)
             return self.unload(task, wave, batch, device, SINGLE, outcome)
 
         self.each(run, task, list(rows), SINGLE)
@@ -188,7 +193,7 @@ class Gpus:
             device = Batch(*map(cuda.to_device, batch))
             for done in range(0, evaluations, EVALUATIONS_PER_LAUNCH):
                 launch = min(EVALUATIONS_PER_LAUNCH, evaluations - done)
-                self.launch(double.minimize_kernel, device, fmax, launch)
+                self.launch(program(DOUBLE, self.lanes).minimize_kernel, device, fmax, launch)
                 if (device.ended.copy_to_host() != UNFINISHED).all():
                     break
             outcome.max_force[wave] = device.max_force.copy_to_host()
@@ -252,7 +257,7 @@ class Gpus:
 
 def allow_shared_memory(kernel: Any, arguments: tuple, coordinates: int) -> None:
     """Ask the driver for more shared memory than every kernel gets, where the coordinates need it."""
-    if config.ENABLE_CUDASIM or coordinates + 8 * kernels.SCRATCH <= SHARED_WITHOUT_ASKING:
+    if SIMULATED or coordinates + 8 * kernels.SCRATCH <= SHARED_WITHOUT_ASKING:
         return
     from cuda.bindings import driver
 

@@ -98,41 +98,47 @@ def integrate_replica(
     """Advance one replica.
 
     ``particles`` come with their coordinates at the last build of the neighbour list and their velocities of now;
-    ``current_x`` and ``current_y``, by slot, are the coordinates of now. ``start`` is the replica's clock.
+    ``current_x`` and ``current_y``, by slot, are the coordinates of now. So the list is what it was when the last
+    segment ended. ``start`` is the replica's clock. Each function is called in one place: compilers copy it to each.
 
     Returns:
         How the segment ended, and the clock.
     """
-    if not resume(particles, neighbours, grid, box, pairs, current_x, current_y):
-        return LIST_FULL, start
-    all_forces(particles, neighbours, box, pairs, externals)
     half_step = real(0.5) * time_step
-    fastest = real(box.skin) / time_step
+    fastest = box.skin / time_step
     slack2 = slack2_of(box)
-    for step in range(start, start + steps):
+    step, at_origin, moved, due = start, True, False, True
+    while True:
+        if due and not rebuild(particles, neighbours, grid, box, pairs):
+            return LIST_FULL, step
+        if at_origin:
+            go_to(particles, current_x, current_y)
+            at_origin = False
+            due = not stayed(particles, box, slack2)
+            continue
+        all_forces(particles, neighbours, box, pairs, externals)
+        if moved:
+            twice_kinetic = kick(particles, half_step, bath.member, scratch)
+            if bath.freedom > 0:
+                rescale(particles, shared_factor(bath, step, twice_kinetic, scratch), bath.member)
+        if step == start + steps:
+            return DONE, step
         if not slow_enough(particles, half_step, fastest * fastest):
             return TOO_FAST, step
         kick_and_drift(particles, box, time_step)
+        step += 1
+        moved = True
         if box.limit > 0 and not inside(particles, box):
-            return LOST, step + 1
-        if not stayed(particles, box, slack2) and not rebuild(particles, neighbours, grid, box, pairs):
-            return LIST_FULL, step
-        all_forces(particles, neighbours, box, pairs, externals)
-        twice_kinetic = kick(particles, half_step, bath.member, scratch)
-        if bath.freedom > 0:
-            rescale(particles, shared_factor(bath, step + 1, twice_kinetic, scratch), bath.member)
-    return DONE, start + steps
+            return LOST, step
+        due = not stayed(particles, box, slack2)
 
 
-def resume(particles, neighbours, grid, box, pairs, current_x, current_y):
-    """Repeat the last build, then go to the present; build anew where the particles have moved too far since."""
-    if not rebuild(particles, neighbours, grid, box, pairs):
-        return False
+def go_to(particles, current_x, current_y):
+    """Take the particles to coordinates given by slot."""
     for i in range(lane(), len(particles.slot), lanes()):
         particles.x[i] = current_x[particles.slot[i]]
         particles.y[i] = current_y[particles.slot[i]]
     barrier()
-    return stayed(particles, box, slack2_of(box)) or rebuild(particles, neighbours, grid, box, pairs)
 
 
 def slack2_of(box):

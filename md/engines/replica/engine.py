@@ -12,7 +12,7 @@ import numpy as np
 from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Minimized, Thermostat
 from vitrify.md.engines.replica.cpu import Cpu
 from vitrify.md.engines.replica.layout import Outcome, Task
-from vitrify.md.engines.replica.state import LOST, TOO_FAST
+from vitrify.md.engines.replica.state import LOST, MOST_LANES, TOO_FAST
 from vitrify.md.engines.validation import check_ensemble, check_externals, check_thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
@@ -31,7 +31,6 @@ OUTSIDE = "lost particle: it lies outside the box along the open axis"
 SKIN = 0.5
 """Default reach of the neighbour list beyond the cut-off [sigma_AA]; see README.md."""
 
-MOST_LANES = 1024
 LANES = 512
 """Default threads of a GPU block."""
 
@@ -47,8 +46,8 @@ class ReplicaEngine:
     """Molecular dynamics of many small systems side by side: a replica is a CPU thread or a GPU block.
 
     Dynamics run in single precision on 32-bit fixed-point coordinates; minimisation, energies and forces in double
-    precision on 64-bit ones. What comes out is a function of the ensemble, ``skin`` and the device: neither the number of
-    threads nor where a run was cut into segments changes a bit of it.
+    precision on 64-bit ones. What comes out is a function of the ensemble, ``skin`` and the device: neither the number
+    of threads nor where a run was cut into segments changes a bit of it.
 
     Attributes:
         pairs: the pair table.

@@ -1,8 +1,10 @@
 """What a GPU launches: one thread block a replica, its coordinates in shared memory, until its segment is done.
 
-Arguments are the fields of cuda.Batch. These functions are compiled with the program by targets.py, whose functions they
-call by name.
+Arguments are the fields of cuda.Batch. targets.py compiles these functions with the program, which they call by name.
 """
+
+# pyright: reportArgumentType=false
+# Numba declares the shape of shared memory as if it were an object of its own.
 
 from __future__ import annotations
 
@@ -11,9 +13,19 @@ from numba import cuda, float64, int32
 from vitrify.md.engines.replica.dynamics import integrate_replica
 from vitrify.md.engines.replica.minimizer import minimize_replica
 from vitrify.md.engines.replica.serial import barrier, lane, lanes
-from vitrify.md.engines.replica.state import DONE, UNFINISHED, Bath, Box, Externals, Grid, Neighbours, Pairs, Particles
+from vitrify.md.engines.replica.state import (
+    DONE,
+    MOST_LANES,
+    UNFINISHED,
+    Bath,
+    Box,
+    Externals,
+    Grid,
+    Neighbours,
+    Pairs,
+    Particles,
+)
 
-MOST_LANES = 1024
 SCRATCH = MOST_LANES + 32
 """Places where lanes meet: one for each and one for each of a warp."""
 

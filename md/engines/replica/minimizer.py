@@ -70,12 +70,13 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, f
     Returns:
         How it ended, max|F|, and the number of force evaluations.
     """
-    if not rebuild(particles, neighbours, grid, box, pairs):
-        return LIST_FULL, math.inf, 0
     slack2 = slack2_of(box)
     time_step, fraction, downhill = fire[0], fire[1], fire[2]
     strongest = math.inf
+    due = True
     for evaluation in range(1, evaluations + 1):
+        if due and not rebuild(particles, neighbours, grid, box, pairs):
+            return LIST_FULL, strongest, evaluation
         all_forces(particles, neighbours, box, pairs, externals)
         power, force2, speed2, strongest = measure(particles, scratch)
         if not force2 < math.inf:
@@ -94,8 +95,7 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, f
         drift(particles, box, time_step if fastest * time_step < LONGEST_MOVE else LONGEST_MOVE / fastest)
         if box.limit > 0 and not inside(particles, box):
             return LOST, strongest, evaluation
-        if not stayed(particles, box, slack2) and not rebuild(particles, neighbours, grid, box, pairs):
-            return LIST_FULL, strongest, evaluation
+        due = not stayed(particles, box, slack2)
     if lane() == 0:
         fire[0], fire[1], fire[2] = time_step, fraction, downhill
     return UNFINISHED, strongest, evaluations

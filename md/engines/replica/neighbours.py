@@ -7,7 +7,9 @@ the particles between two heights of a strip are one run of memory.
 
 from __future__ import annotations
 
-from vitrify.md.engines.replica.serial import add_one, all_lanes, barrier, fixed, lane, lanes, real, upper_bits
+import numpy as np
+
+from vitrify.md.engines.replica.serial import SHIFT, add_one, all_lanes, barrier, fixed, lane, lanes, real
 
 
 def sort_particles(particles, grid, box):
@@ -49,6 +51,11 @@ def sort_particles(particles, grid, box):
     barrier()
 
 
+def upper_bits(coordinate):
+    """The upper 32 bits of a coordinate as a non-negative number: exactly which cell it lies in."""
+    return (np.int64(coordinate) >> SHIFT) + 2147483648
+
+
 def column_of(particles, i, box):
     """The strip particle ``i`` lies in."""
     return (upper_bits(particles.x[i]) * box.columns) >> 32
@@ -57,6 +64,11 @@ def column_of(particles, i, box):
 def row_of(particles, i, box):
     """How far up its strip particle ``i`` lies."""
     return (upper_bits(particles.y[i]) * box.rows) >> 32
+
+
+def round_the_box(number, count):
+    """``number`` modulo ``count``, for less than one time round; division is slow."""
+    return number + count if number < 0 else (number - count if number >= count else number)
 
 
 def cell_of(column, row, box):
@@ -109,7 +121,7 @@ def list_neighbours(particles, neighbours, grid, box, pairs):
         for other in range(kinds):
             neighbours.count[other, i] = 0
         for strip in range(min(box.columns, 3)):
-            beside = (column + strip + box.columns - 1) % box.columns
+            beside = round_the_box(column + strip - 1, box.columns)
             for part in range(2):
                 start, end = members_between(grid, box, beside, row - box.margin, row + box.margin, part)
                 for j in range(start, end):

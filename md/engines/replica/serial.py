@@ -1,15 +1,18 @@
 """The replica program's view of the machine, as one thread of a CPU sees it.
 
 The program (neighbours.py, forces.py, thermostat.py, dynamics.py, minimizer.py) is written once, as loops
-``for i in range(lane(), n, lanes())`` with a ``barrier()`` between them. On the CPU a replica has one lane: the loops are
-plain serial loops and a barrier is nothing. On the GPU a replica has a thread block: see cuda.py.
+``for i in range(lane(), n, lanes())`` with a ``barrier()`` between them. On the CPU a replica has one lane: the loops
+are plain serial loops and a barrier is nothing. On the GPU it has a thread block: see block.py.
 
-The names below are what the program imports. targets.py binds them anew for each device and precision.
+These are the names the program imports. targets.py binds them anew for each device and precision.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+SHIFT = 0
+"""How many bits longer than 32 a coordinate is."""
 
 real = np.float32
 """Velocities, forces, separations."""
@@ -52,13 +55,3 @@ def add_one(counts, index) -> int:
     before = counts[index]
     counts[index] = before + 1
     return before
-
-
-def upper_bits(coordinate):
-    """The upper 32 bits of a coordinate as a non-negative number: which cell it lies in."""
-    return np.int64(coordinate) + 2147483648
-
-
-def upper_bits_of_64(coordinate):
-    """``upper_bits`` of 64-bit coordinates."""
-    return (np.int64(coordinate) >> 32) + 2147483648

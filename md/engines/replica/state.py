@@ -13,6 +13,9 @@ import numpy as np
 DONE, LIST_FULL, TOO_FAST, LOST, UNFINISHED = 0, 1, 2, 3, 4
 """How a segment ended."""
 
+MOST_LANES = 1024
+"""Threads of a GPU block at most."""
+
 
 class Particles(NamedTuple):
     """The particles of one replica; (N,), or longer where said so, on the CPU to a multiple of its vectors."""

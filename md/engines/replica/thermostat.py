@@ -1,7 +1,7 @@
 """Stochastic velocity rescaling with random numbers that are a function of (seed, replica, step).
 
-Sources: Bussi, Donadio and Parrinello, J. Chem. Phys. 126, 014101 (2007); Salmon et al., "Parallel random numbers: as easy
-as 1, 2, 3", SC11 (Philox4x32-10); Marsaglia and Tsang, ACM Trans. Math. Softw. 26, 363 (2000) (gamma variates).
+Sources: Bussi, Donadio and Parrinello, J. Chem. Phys. 126, 014101 (2007); Salmon et al., "Parallel random numbers: as
+easy as 1, 2, 3", SC11 (Philox4x32-10); Marsaglia and Tsang, ACM Trans. Math. Softw. 26, 363 (2000) (gamma variates).
 """
 
 from __future__ import annotations

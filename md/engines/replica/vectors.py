@@ -166,7 +166,7 @@ def comparison(symbol: str):
 def overload_operator(symbol, of_two):
     """Let ``symbol`` mean ``of_two`` between vectors, or a vector and a number, which is spread first."""
 
-    @overload(symbol, inline="always")
+    @overload(symbol)
     def implementation(a, b):
         if isinstance(a, Vector) and isinstance(b, Vector):
             return lambda a, b: of_two(a, b)
