@@ -81,8 +81,8 @@ def build_dataset(
         The dataset, in memory.
 
     Raises:
-        ValueError: for a temperature that was not stored, a run without configurations, a frame that is in two
-            classes, or a class with too few replicas for the split.
+        ValueError: for a run that is not finished or has no configurations, a temperature that was not stored, a frame
+            that is in two classes, or a class with too few replicas for the split.
     """
     if positions not in POSITIONS:
         raise ValueError(f"positions: got {positions!r}, expected one of {', '.join(POSITIONS)}")
@@ -94,6 +94,8 @@ def build_dataset(
     for number, (name, sources) in enumerate(classes.items()):
         for source in sources:
             run = RunDirectory.open(source.path)
+            if not run.finished:
+                raise ValueError(f"{run.path}: is not finished; expected a finished run (go on with --resume)")
             stored = _frames_at(run, source.kt, inherent=positions == "inherent")
             taken = _last_frames(_converged(run, stored) if positions == "inherent" else stored, frames_per_replica)
             frames += [_read(run, *key, inherent=positions == "inherent") for key in taken]
@@ -168,12 +170,17 @@ def _last_frames(frames: Sequence[tuple[int, int, int]], count: int | None) -> l
 def _read(run: RunDirectory, replica: int, frame: int, row: int, *, inherent: bool) -> _Frame:
     return _Frame(
         run=run.name,
-        origin=f"{run.spec['seed']}:{replica}",
+        origin=f"{_seed_of_start(run)}:{replica}",
         replica=replica,
         frame=frame,
         inherent_energy=float(run.table["inherent_energy"][row]),
         configuration=run.configuration(replica, frame, inherent=inherent),
     )
+
+
+def _seed_of_start(run: RunDirectory) -> int:
+    """The seed a replica's first positions derive from; for a film melted and cooled, that of its deposition."""
+    return run.spec.get("deposition", run.spec)["seed"]
 
 
 def _describe(run: RunDirectory, name: str, kt: float, *, taken: int, stored: int) -> dict:

@@ -17,12 +17,12 @@ FRAMES = 4
 KTS = 2.0 - 1.95 * np.arange(1, FRAMES + 1) / FRAMES  # 1.5125, 1.025, 0.5375, 0.05
 
 
-def write_run(path, *, replicas=10, seed=1, kts=KTS, store=None, inherent=True, unconverged=(), particles=16):
+def write_run(path, *, replicas=10, seed=1, kts=KTS, store=None, inherent=True, unconverged=(), spec=None):
     """A run directory as ``vitrify cool`` leaves it: random positions, E_IS = -3.8 - replica / 1000 - frame / 100."""
-    frames = len(kts)
+    frames, particles = len(kts), 16
     store = range(1, frames + 1) if store is None else store
     rng = np.random.default_rng(seed)
-    with RunWriter.create(path, {"protocol": "cool", "seed": seed, "particles": particles}, {}) as writer:
+    with RunWriter.create(path, {"protocol": "cool", "seed": seed, **(spec or {})}, {}) as writer:
         for replica in range(replicas):
             for frame, kt in enumerate(kts, start=1):
                 ensemble = Ensemble(
@@ -229,6 +229,22 @@ def test_a_run_without_configurations_is_named(run, tmp_path):
     bare = write_run(tmp_path / "bare", store=[], replicas=3)
     with pytest.raises(ValueError, match="bare: has no stored configurations; expected a run made with --store"):
         build([f"{bare}@1.03"], [f"{run}@0.05"])
+
+
+def test_a_run_under_way_is_refused(run, tmp_path):
+    half = write_run(tmp_path / "half")
+    (half / "DONE").unlink()
+    with pytest.raises(ValueError, match="half: is not finished"):
+        build([f"{half}@1.03"], [f"{run}@0.05"])
+
+
+def test_a_film_melted_and_cooled_is_of_one_origin_with_the_film_it_was(tmp_path):
+    film = write_run(tmp_path / "film", seed=4)
+    cooled = write_run(tmp_path / "cooled", seed=5, spec={"deposition": {"seed": 4}})
+    built = build([f"{cooled}@0.05"], [f"{film}@0.05"])
+    assert len(set(built.origin)) == 10
+    for origin in set(built.origin):
+        assert len(set(built.part[built.origin == origin])) == 1
 
 
 def test_a_run_without_inherent_structures_is_named(run, tmp_path):
