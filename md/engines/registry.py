@@ -13,9 +13,6 @@ from vitrify.md.model import PairTable
 ENGINES = ("replica", "hoomd")
 """The engines by name; ``auto`` picks one of them."""
 
-BLOCK_CAPACITY = 12_000
-"""Particles of one replica that a GPU thread block holds: 16 bytes each of some 200 kB of shared memory."""
-
 GET_HOOMD = "conda install -c conda-forge hoomd"
 GET_GPU = "pip install 'vitrify[gpu]'"
 
@@ -122,13 +119,15 @@ def available_engines() -> list[EngineInfo]:
 
 
 def _automatic(pairs: PairTable, time_step: float, device: str, particles: int) -> EngineChoice:
+    from vitrify.md.engines.replica.engine import MOST_PARTICLES
+
     engine = _replica(pairs, time_step, device)
     if not engine.device.startswith("gpu"):
         return EngineChoice(engine=engine, reason=f"replica on {engine.device}: the default")
-    if particles <= BLOCK_CAPACITY:
+    if particles <= MOST_PARTICLES:
         why = f"{particles} particles fit one GPU thread block"
         return EngineChoice(engine=engine, reason=f"replica on {engine.device}: {why}")
-    why = f"{particles} particles are more than the {BLOCK_CAPACITY} that a GPU thread block holds"
+    why = f"{particles} particles are more than the {MOST_PARTICLES} that a GPU thread block holds"
     if _has_hoomd():
         engine = _hoomd(pairs, time_step, device)
         return EngineChoice(engine=engine, reason=f"hoomd on {engine.device}: {why}")

@@ -5,13 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from vitrify.md.engines import registry
-from vitrify.md.engines.registry import (
-    BLOCK_CAPACITY,
-    available_engines,
-    check_device,
-    choose_engine,
-    get_engine,
-)
+from vitrify.md.engines.registry import available_engines, check_device, choose_engine, get_engine
+from vitrify.md.engines.replica.engine import MOST_PARTICLES
 from vitrify.md.model import kob_andersen_pairs
 
 PAIRS = kob_andersen_pairs()
@@ -54,15 +49,15 @@ def test_the_reason_is_said():
 
 def test_auto_takes_hoomd_where_a_gpu_block_is_too_small(gpu_here):
     gpu_here(True)
-    fits = choose_engine("auto", pairs=PAIRS, particles=BLOCK_CAPACITY)
-    beyond = choose_engine("auto", pairs=PAIRS, particles=BLOCK_CAPACITY + 1)
+    fits = choose_engine("auto", pairs=PAIRS, particles=MOST_PARTICLES)
+    beyond = choose_engine("auto", pairs=PAIRS, particles=MOST_PARTICLES + 1)
     assert (fits.engine.name, beyond.engine.name) == ("replica", "hoomd")
-    assert str(BLOCK_CAPACITY + 1) in beyond.reason
+    assert str(MOST_PARTICLES + 1) in beyond.reason
 
 
 def test_auto_without_hoomd_goes_to_the_cpu_and_says_so(gpu_here):
     gpu_here(False)
-    choice = choose_engine("auto", pairs=PAIRS, particles=BLOCK_CAPACITY + 1)
+    choice = choose_engine("auto", pairs=PAIRS, particles=MOST_PARTICLES + 1)
     assert (choice.engine.name, choice.engine.device) == ("replica", "cpu")
     assert "hoomd is not installed (conda install -c conda-forge hoomd)" in choice.reason
 
@@ -70,7 +65,7 @@ def test_auto_without_hoomd_goes_to_the_cpu_and_says_so(gpu_here):
 def test_a_gpu_asked_for_is_not_quietly_replaced(gpu_here):
     gpu_here(False)
     with pytest.raises(ValueError, match="expected the hoomd engine"):
-        choose_engine("auto", pairs=PAIRS, device="gpu", particles=BLOCK_CAPACITY + 1)
+        choose_engine("auto", pairs=PAIRS, device="gpu", particles=MOST_PARTICLES + 1)
 
 
 def test_an_unknown_engine():
