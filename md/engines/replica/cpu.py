@@ -58,7 +58,8 @@ class Cpu:
 
         def advance(row: int) -> None:
             replica = Replica.of(task, row, SINGLE, WIDTH)
-            now = replica.geometry.encode(task.ensemble.positions[row])
+            now = np.zeros((task.ensemble.slots, 2), SINGLE.fixed)
+            now[replica.slots] = replica.geometry.encode(task.ensemble.positions[row, replica.slots])
 
             def run(neighbours: BlockNeighbours) -> int:
                 replica.load(task.origin(row), task.ensemble.velocities[row])

@@ -80,7 +80,7 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, f
         all_forces(particles, neighbours, box, pairs, externals)
         power, force2, speed2, strongest = measure(particles, scratch)
         if not force2 < math.inf:
-            return TOO_FAST, strongest, evaluation
+            return TOO_FAST, math.inf, evaluation
         if strongest < fmax:
             return DONE, strongest, evaluation
         if power > 0.0:
