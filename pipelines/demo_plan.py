@@ -1,0 +1,75 @@
+"""What the demo runs: sizes and lessons, chosen so that two CPU cores tell the whole story in a few minutes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vitrify.md.cooling import CoolingSpec
+from vitrify.md.deposition import DepositionSpec
+
+PARTICLES, FRAMES = 1080, 40
+FAST = CoolingSpec(particles=PARTICLES, ramp_steps=20_000, replicas=80, frames=FRAMES, store=(1, 20, 28, 40), seed=1)
+SLOW = CoolingSpec(particles=PARTICLES, ramp_steps=200_000, replicas=16, frames=FRAMES, seed=2)
+FILMS = DepositionSpec.preset("reid", seed=3, replicas=2, injections=60, steps_per_injection=5_000)
+PIXELS = 120
+"""Four to a particle's diameter, and divisible by 8, so that the network does not see where a particle is."""
+
+GLASS_KT = 0.05
+FAR_KT, MIDDLE_KT, NEAR_KT = 1.951, 1.025, 0.635
+"""Temperatures of the log's liquids, from easy to hard to tell from a glass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """One classifier and what it is asked.
+
+    Attributes:
+        name: of its model directory.
+        legend: in figures and tables.
+        architecture: kind of network.
+        taught: liquid kT and positions of its training set.
+        asked: liquid kT of each test set, of the same positions.
+    """
+
+    name: str
+    legend: str
+    architecture: str
+    taught: tuple[float, str]
+    asked: tuple[float, ...]
+
+    @property
+    def options(self) -> dict[str, int]:
+        """Pictures small enough for a laptop."""
+        return {"pixels": PIXELS} if self.architecture == "cnn" else {}
+
+
+LESSONS = (
+    Lesson(
+        name="cnn-far",
+        legend="CNN taught on a hot liquid",
+        architecture="cnn",
+        taught=(FAR_KT, "instant"),
+        asked=(FAR_KT, MIDDLE_KT, NEAR_KT),
+    ),
+    Lesson(
+        name="cnn-near",
+        legend="CNN taught on a near liquid",
+        architecture="cnn",
+        taught=(NEAR_KT, "instant"),
+        asked=(NEAR_KT,),
+    ),
+    Lesson(
+        name="cnn-inherent",
+        legend="the same on inherent structures",
+        architecture="cnn",
+        taught=(NEAR_KT, "inherent"),
+        asked=(NEAR_KT,),
+    ),
+    Lesson(
+        name="energy-inherent",
+        legend="linear model on E_IS alone",
+        architecture="linear",
+        taught=(NEAR_KT, "inherent"),
+        asked=(NEAR_KT,),
+    ),
+)

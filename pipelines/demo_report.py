@@ -1,0 +1,171 @@
+"""The demo's report: what was made, what came out, and what to make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vitrify.analysis.chapters import CAPTIONS
+from vitrify.analysis.figures import KT_LABEL, Figure, Series, as_png_bytes, configuration_figure, error_bar_figure
+from vitrify.analysis.film_energies import bulk_of, bulk_state
+from vitrify.analysis.report import Numbers, Picture, Prose, Section, Table, with_error, with_interval, write_report
+from vitrify.analysis.statistics import mean_and_error
+from vitrify.analysis.tables import read_table
+from vitrify.learn.evaluate import Evaluation
+from vitrify.learn.scores import Score
+from vitrify.md.provenance import provenance
+from vitrify.md.rundir import RunDirectory
+from vitrify.pipelines.demo_plan import FAST, FILMS, FRAMES, LESSONS, PARTICLES, SLOW, Lesson
+
+
+def tell(
+    path: Path, analysis: Path, runs: Sequence[RunDirectory], films: RunDirectory, evaluations: Sequence[Evaluation]
+) -> None:
+    """Write the report.
+
+    Args:
+        path: the HTML file.
+        analysis: directory of the cooling analysis.
+        runs: the coolings.
+        films: the run of the films.
+        evaluations: in the order the lessons ask.
+    """
+    seconds = sum(run.provenance["wall_time_s"] for run in [*runs, films])
+    write_report(
+        path,
+        "Glasses in two dimensions",
+        [cooling_section(analysis, runs[0]), film_section(films), classifier_section(evaluations)],
+        summary=f"The two-dimensional Kob-Andersen mixture at laptop size, simulated in {seconds:.0f} s. "
+        "Reduced Lennard-Jones units; energies per particle, truncated at the cut-off and not shifted.",
+        facts=facts(),
+    )
+
+
+def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
+    """Two rates, their curves and Tg; one system before and after."""
+    tg = read_table(analysis / "tg.csv")
+    entries = [
+        (f"T_g, M = {steps:,.0f}", with_interval(value, low, high))
+        for steps, value, low, high in zip(tg["ramp_steps"], tg["tg"], tg["tg_low"], tg["tg_high"], strict=True)
+    ]
+    system = fast.replicas[0]
+    hot, cold = (fast.configuration(system, frame) for frame in (fast.stored_frames(system)[0], FRAMES))
+    before_and_after = configuration_figure(
+        {f"liquid, kT = {hot.kt_set:.3g}": hot, f"glass, kT = {cold.kt_set:.3g}": cold}
+    )
+    return Section(
+        "A liquid becomes a glass",
+        [
+            Prose(
+                f"{FAST.replicas} and {SLOW.replicas} independent systems of {PARTICLES:,} particles at rho = 1.2 were "
+                f"cooled from kT 2.0 to 0.05, in {FAST.ramp_steps:,} and in {SLOW.ramp_steps:,} steps. At {FRAMES} "
+                "temperatures each was brought to its inherent structure, the nearest minimum of its potential energy. "
+                "While the liquid is in equilibrium both curves agree; where it falls out, they part: the slower "
+                "system goes deeper into its energy landscape, and its T_g is lower."
+            ),
+            Numbers(entries),
+            Picture((analysis / "figures" / "cooling_curve.png").read_bytes(), CAPTIONS["cooling_curve"]),
+            Picture(
+                as_png_bytes(before_and_after),
+                "One system at the start and at the end of the fast ramp, as the dynamics left it: A light blue, B "
+                "orange. Telling the two apart by eye is hard; by instantaneous positions a network finds it easy.",
+            ),
+        ],
+    )
+
+
+def film_section(run: RunDirectory) -> Section:
+    """A film, and what it is made of."""
+    state, bulk = bulk_state(run), bulk_of(run)
+    replica = int(state.replicas[0])
+    film = run.configuration(replica, run.stored_frames(replica, inherent=True)[-1], inherent=True)
+    picture = configuration_figure({"": film}, bulk=(bulk.low, bulk.high))
+    energy, density = mean_and_error(state.energy), mean_and_error(state.density)
+    return Section(
+        "A glass grown from vapour",
+        [
+            Prose(
+                f"{FILMS.replicas} films of {FILMS.film_particles:,} particles, exactly 65:35, fell in batches of "
+                f"{FILMS.batch} on a substrate held at kT {FILMS.substrate_kt}. Only the substrate has a thermostat; "
+                "the film cools through it. A film is at zero pressure, so its energies are not comparable with those "
+                "of the bulk mixture above. These films grew some twenty times faster than published ones."
+            ),
+            Numbers(
+                [
+                    ("bulk E_IS", with_error(float(energy.mean), float(energy.error))),
+                    ("bulk density", with_error(float(density.mean), float(density.error))),
+                ]
+            ),
+            Picture(
+                as_png_bytes(picture),
+                "One of the films at its inherent structure: A light blue, B orange, substrate grey. The band is its "
+                "bulk, away from substrate and surface.",
+            ),
+        ],
+    )
+
+
+def classifier_section(evaluations: Sequence[Evaluation]) -> Section:
+    """Who can tell a glass from a liquid, and from how near."""
+    asked = [(lesson, kt) for lesson in LESSONS for kt in lesson.asked]
+    rows = [
+        (
+            lesson.legend,
+            f"{lesson.taught[0]:g}",
+            f"{kt:g}",
+            lesson.taught[1],
+            in_words(one.accuracy),
+            in_words(one.auc),
+            f"{one.p_value:.3f}",
+        )
+        for (lesson, kt), one in zip(asked, evaluations, strict=True)
+    ]
+    return Section(
+        "A network tells glass from liquid",
+        [
+            Prose(
+                "A convolutional network sees pictures of configurations: glasses at kT 0.05 and the liquids they came "
+                "from. Trained on a hot liquid it fails on one near the glass transition; trained there, it succeeds. "
+                "But instantaneous positions carry thermal motion, which alone tells the two apart. The honest test "
+                "uses inherent structures, and a linear model on the inherent-structure energy as its yardstick."
+            ),
+            Picture(as_png_bytes(accuracy_figure(asked, evaluations)), "Accuracy on replicas never seen in training."),
+            Table(
+                ("model", "taught at kT", "asked at kT", "positions", "accuracy", "AUC", "null p"),
+                rows,
+                "95 % intervals over replicas. The null test shuffles the labels a thousand times: p is how often "
+                "chance does as well.",
+            ),
+        ],
+    )
+
+
+def accuracy_figure(asked: Sequence[tuple[Lesson, float]], evaluations: Sequence[Evaluation]) -> Figure:
+    """Accuracy of every lesson against the temperature of the liquid it is asked about."""
+    series = {}
+    for lesson in LESSONS:
+        own = [one for (asker, _), one in zip(asked, evaluations, strict=True) if asker is lesson]
+        value = np.array([one.accuracy.value for one in own])
+        low = np.array([one.accuracy.interval.low for one in own])
+        high = np.array([one.accuracy.interval.high for one in own])
+        error = np.maximum([value - low, high - value], 0)
+        series[lesson.legend] = Series(np.array(lesson.asked), value, error)
+    return error_bar_figure(series, x_label=f"liquid {KT_LABEL}", y_label="accuracy", levels={"chance": 0.5})
+
+
+def in_words(score: Score) -> str:
+    """A score with its interval."""
+    return with_interval(score.value, score.interval.low, score.interval.high)
+
+
+def facts() -> dict[str, str]:
+    """What made the report."""
+    made = provenance()
+    return {
+        "program": f"vitrify {made['version']}",
+        "commit": made["git_commit"] or "not a checkout",
+        "written": made["started"],
+        "machine": f"{made['host']['system']}, {made['host']['cpus']} cores",
+    }
