@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Minimized, Thermostat
+from vitrify.md.engines.replica import tuning
 from vitrify.md.engines.replica.cpu import Cpu
 from vitrify.md.engines.replica.layout import Outcome, Task
 from vitrify.md.engines.replica.state import LOST, MOST_LANES, TOO_FAST
@@ -36,6 +38,9 @@ LANES = 512
 
 MOST_PARTICLES = 12_000
 """Particles whose 64-bit coordinates fit the shared memory of a GPU block."""
+
+TUNING_STEPS = 500
+"""Time steps of each trial of ``ReplicaEngine.tuned``."""
 
 MOST_EVALUATIONS = 200_000
 """Force evaluations after which a minimisation is given up as not converged."""
@@ -94,6 +99,26 @@ class ReplicaEngine:
         object.__setattr__(self, "threads", threads)
         object.__setattr__(self, "cpu", cpu)
         object.__setattr__(self, "processor", cpu if device == "cpu" else gpus(device, self.lanes))
+
+    @classmethod
+    def tuned(cls, ensemble: Ensemble, *, pairs: PairTable, device: str = "auto", **settings: Any) -> ReplicaEngine:
+        """An engine with the skin, and on a GPU the block size, that run ``ensemble`` fastest.
+
+        They are measured once for a device and a number of particles, with ``TUNING_STEPS`` steps each, and remembered
+        in the user's cache directory. Write ``settings`` of the engine down with a run, and give them to the engine
+        that goes on with it.
+        """
+        first = cls(pairs=pairs, device=device, **settings)
+
+        def run(skin: float, lanes: int) -> None:
+            engine = cls(**{"pairs": pairs, "device": device, **settings, "skin": skin, "lanes": lanes})
+            engine.integrate(replace(ensemble, origin=None), TUNING_STEPS)
+
+        on_gpu = first.device != "cpu"
+        name = gpu_name() if on_gpu else f"{platform.processor() or platform.machine()}, {first.threads} threads"
+        blocks = tuning.LANES if on_gpu else (first.lanes,)
+        skin, lanes = tuning.fastest(name, int(ensemble.particles.max()), run, blocks)
+        return cls(**{"pairs": pairs, "device": device, **settings, "skin": skin, "lanes": lanes})
 
     @property
     def settings(self) -> dict[str, object]:
@@ -216,6 +241,14 @@ def gpu_is_there() -> bool:
     from numba import cuda
 
     return cuda.is_available()
+
+
+def gpu_name() -> str:
+    """What the GPU is called."""
+    from numba import cuda
+
+    name = cuda.get_current_device().name
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def gpus(device: str, lanes: int) -> Gpus:

@@ -58,7 +58,7 @@ def test_nve_neither_drifts_nor_gains_momentum(liquid):
         state = ENGINE.integrate(state, 4000)
         energies.append(shifted_energy(state))
     drift = np.polyfit(np.arange(6) * 4000, np.array(energies), 1)[0] * 24_000  # per particle over the whole run
-    # Forces jump where pairs cross the cut-off, which makes the energy a random walk of some 1e-3 whatever the precision.
+    # Forces jump where pairs cross the cut-off: the energy walks randomly by some 1e-3 whatever the precision.
     assert abs(drift.mean()) < 1e-3
     assert abs(state.velocities.sum(axis=1)).max() < 2e-3
 
