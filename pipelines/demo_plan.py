@@ -46,28 +46,28 @@ class Lesson:
 LESSONS = (
     Lesson(
         name="cnn-far",
-        legend="CNN taught on a hot liquid",
+        legend="CNN, hot",
         architecture="cnn",
         taught=(FAR_KT, "instant"),
         asked=(FAR_KT, MIDDLE_KT, NEAR_KT),
     ),
     Lesson(
         name="cnn-near",
-        legend="CNN taught on a near liquid",
+        legend="CNN, near",
         architecture="cnn",
         taught=(NEAR_KT, "instant"),
         asked=(NEAR_KT,),
     ),
     Lesson(
         name="cnn-inherent",
-        legend="the same on inherent structures",
+        legend="CNN, inherent",
         architecture="cnn",
         taught=(NEAR_KT, "inherent"),
         asked=(NEAR_KT,),
     ),
     Lesson(
         name="energy-inherent",
-        legend="linear model on E_IS alone",
+        legend="linear, energy",
         architecture="linear",
         taught=(NEAR_KT, "inherent"),
         asked=(NEAR_KT,),

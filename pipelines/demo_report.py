@@ -62,8 +62,11 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
                 f"{FAST.replicas} and {SLOW.replicas} independent systems of {PARTICLES:,} particles at rho = 1.2 were "
                 f"cooled from kT 2.0 to 0.05, in {FAST.ramp_steps:,} and in {SLOW.ramp_steps:,} steps. At {FRAMES} "
                 "temperatures each was brought to its inherent structure, the nearest minimum of its potential energy. "
-                "While the liquid is in equilibrium both curves agree; where it falls out, they part: the slower "
-                "system goes deeper into its energy landscape, and its T_g is lower."
+                "Where a liquid falls out of equilibrium its curve bends away and flattens: it is a glass, and the "
+                "slower it was cooled the deeper it lies in its energy landscape. T_g is where two straight lines "
+                "cross, one through the glass and one through the liquid between kT 0.5 and 0.8. The fast ramp is no "
+                "longer in equilibrium there, so its T_g is one of the method more than of the liquid; and no T_g is "
+                "worth more than its interval."
             ),
             Numbers(entries),
             Picture((analysis / "figures" / "cooling_curve.png").read_bytes(), CAPTIONS["cooling_curve"]),
@@ -115,7 +118,6 @@ def classifier_section(evaluations: Sequence[Evaluation]) -> Section:
             lesson.legend,
             f"{lesson.taught[0]:g}",
             f"{kt:g}",
-            lesson.taught[1],
             in_words(one.accuracy),
             in_words(one.auc),
             f"{one.p_value:.3f}",
@@ -127,16 +129,21 @@ def classifier_section(evaluations: Sequence[Evaluation]) -> Section:
         [
             Prose(
                 "A convolutional network sees pictures of configurations: glasses at kT 0.05 and the liquids they came "
-                "from. Trained on a hot liquid it fails on one near the glass transition; trained there, it succeeds. "
-                "But instantaneous positions carry thermal motion, which alone tells the two apart. The honest test "
-                "uses inherent structures, and a linear model on the inherent-structure energy as its yardstick."
+                "from. Expect it to fail on a liquid near the glass transition when it was taught on a hot one, and "
+                "to succeed when taught on the near one itself. But instantaneous positions carry thermal motion, and "
+                "that alone tells the two apart. The honest test uses inherent structures, with a linear model on the "
+                "inherent-structure energy as its yardstick: what that one reaches, energy explains. Where the AUC is "
+                "good and the accuracy is not, the network ranks well and only its threshold is off."
             ),
-            Picture(as_png_bytes(accuracy_figure(asked, evaluations)), "Accuracy on replicas never seen in training."),
+            Picture(
+                as_png_bytes(accuracy_figure(asked, evaluations)),
+                "Accuracy on replicas never seen in training, with 95 % intervals.",
+            ),
             Table(
-                ("model", "taught at kT", "asked at kT", "positions", "accuracy", "AUC", "null p"),
+                ("model", "taught at", "asked at", "accuracy", "AUC", "null p"),
                 rows,
-                "95 % intervals over replicas. The null test shuffles the labels a thousand times: p is how often "
-                "chance does as well.",
+                "Liquids by their kT; 95 % intervals over replicas. The null test shuffles the labels a thousand "
+                "times: p is how often chance does as well.",
             ),
         ],
     )
