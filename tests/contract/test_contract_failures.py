@@ -81,7 +81,7 @@ def test_a_particle_outside_the_open_axis_cannot_start(contender, ideal_gas, ens
     assert contender(ideal_gas).integrate(gas, 1).failed.all()
 
 
-def test_a_bad_replica_does_not_stop_the_minimiser(engine, mixture):
+def test_a_bad_replica_does_not_stop_the_minimiser(patience, engine, mixture):
     sound = mixture(48, replicas=3)
     nowhere = np.full((48, 2), np.nan)
     quenched = engine.minimize(with_replica_1(sound, positions=nowhere), fmax=1.0)

@@ -12,7 +12,7 @@ from vitrify.md.model import minimum_image, pair_energies_and_forces
 QUENCHES = Path(__file__).parents[1] / "reference" / "lammps" / "quenches_T1.0_N216.npz"
 
 
-def test_no_force_is_left_on_any_particle(engine, mixture):
+def test_no_force_is_left_on_any_particle(patience, engine, mixture):
     ensemble = mixture(48, rattle=0.1)
     quenched = engine.minimize(ensemble)
     assert quenched.converged.all()
@@ -25,7 +25,7 @@ def test_no_force_is_left_on_any_particle(engine, mixture):
         np.testing.assert_allclose(quenched.energies[row], energies, rtol=1e-9, atol=1e-9)
 
 
-def test_only_positions_change(engine, mixture):
+def test_only_positions_change(patience, engine, mixture):
     ensemble = mixture(48, rattle=0.1)
     after = engine.minimize(ensemble, fmax=1e-2).ensemble
     for name in ("velocities", "species", "box", "replica", "step"):
@@ -34,7 +34,7 @@ def test_only_positions_change(engine, mixture):
     assert after.failure == ensemble.failure
 
 
-def test_a_looser_criterion_takes_fewer_evaluations(engine, mixture):
+def test_a_looser_criterion_takes_fewer_evaluations(patience, engine, mixture):
     ensemble = mixture(48, rattle=0.1)
     loose, tight = engine.minimize(ensemble, fmax=1e-1), engine.minimize(ensemble, fmax=1e-6)
     assert (loose.max_force < 1e-1).all()
@@ -106,7 +106,7 @@ def test_the_mean_inherent_energy_is_that_of_lammps(patience, engine, ensemble_o
     assert standard_error < 2e-3
 
 
-def test_a_film_rests_on_its_tethers_and_under_its_wall(film_engine, small_film):
+def test_a_film_rests_on_its_tethers_and_under_its_wall(patience, film_engine, small_film):
     film = small_film()
     slots = np.arange(12)
     tether = Tether(stiffness=100.0, slots=slots, sites=film.positions[:, slots])

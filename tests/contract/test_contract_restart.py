@@ -80,7 +80,7 @@ def test_a_replica_does_not_depend_on_its_company(engine, mixture):
     assert_same(together.select(np.array([2])), alone)
 
 
-def test_what_ran_before_does_not_matter(engine, mixture):
+def test_what_ran_before_does_not_matter(patience, engine, mixture):
     start = mixture(48)
     first = engine.integrate(start, 10, RAMP)
     engine.integrate(mixture(48, kt=0.9, seed=77), 15, RAMP)
