@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from vitrify.md.placement import place_randomly
 
 from vitrify.md.deposition import DepositionSpec
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import EMPTY, SUBSTRATE, A, B
+from vitrify.md.placement import place_randomly
 from vitrify.md.randomness import Purpose, stream
 from vitrify.md.surface import attached, film_top
 

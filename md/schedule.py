@@ -45,4 +45,4 @@ class TemperatureSchedule:
 
     def kt(self, step: np.ndarray | int) -> np.ndarray:
         """Set temperature at each absolute ``step`` [eps_AA]."""
-        return np.interp(step, self.steps, self.kts)
+        return np.asarray(np.interp(step, self.steps, self.kts))

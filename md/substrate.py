@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from vitrify.md.placement import place_randomly
 
 from vitrify.md.deposition import DepositionSpec
 from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble, maxwell_boltzmann
 from vitrify.md.external import Tether
 from vitrify.md.model import EMPTY, SUBSTRATE
+from vitrify.md.placement import place_randomly
 from vitrify.md.randomness import Purpose, stream
 from vitrify.md.schedule import TemperatureSchedule
 

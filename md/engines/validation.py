@@ -26,7 +26,8 @@ def check_ensemble(ensemble: Ensemble, pairs: PairTable) -> None:
     shortest = ensemble.box[:, np.array(ensemble.periodic)].min(initial=np.inf)
     if shortest < 2 * pairs.longest_cutoff:
         raise ValueError(
-            f"box: got a periodic edge of {shortest:g}, expected at least twice the cut-off, {2 * pairs.longest_cutoff:g}"
+            f"box: got a periodic edge of {shortest:g}, expected at least twice the cut-off, "
+            f"{2 * pairs.longest_cutoff:g}"
         )
     if not 0 <= ensemble.seed < 1 << 63:
         raise ValueError(f"seed: got {ensemble.seed}, expected 0 to 2^63 - 1")
