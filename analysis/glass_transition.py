@@ -108,7 +108,8 @@ def glass_transition(
         level: nominal coverage of the interval.
 
     Raises:
-        ValueError: when a window holds fewer than three frames with an inherent energy.
+        ValueError: when a window holds fewer than three frames with an inherent energy, or the lines cross outside the
+            temperatures they were laid through: such windows do not lie on either side of the curve's bend.
     """
     windows = windows or Windows()
     _require_points(curve.kt_set, curve.inherent.mean, windows)
@@ -117,6 +118,11 @@ def glass_transition(
     usable = known[:, in_glass].any(axis=1) & known[:, in_liquid].any(axis=1)
     energies = curve.inherent_energy[usable]
     crossing = two_line_crossing(curve.kt_set, mean_and_error(energies).mean, windows)
+    if not windows.glass[0] <= crossing.tg <= windows.liquid[1]:
+        raise ValueError(
+            f"Tg: the lines through kT {windows.glass} and {windows.liquid} cross at {crossing.tg:.3g}, outside both; "
+            "expected windows on either side of the curve's bend"
+        )
     replicas = len(energies)
     if replicas < 2:
         return GlassTransition(

@@ -109,3 +109,11 @@ def test_parallel_lines_have_no_tg():
 def test_impossible_windows(ranges):
     with pytest.raises(ValueError, match="window"):
         Windows(**ranges)
+
+
+def test_lines_that_cross_outside_both_windows_give_no_tg():
+    """A film cooled on its substrate bends below kT 0.5: the log's liquid window lies on the gas-like side of it."""
+    energy = np.where(KT < 0.25, -3.96, np.where(KT < 0.5, -3.96 + 0.8 * (KT - 0.25), -3.76 + 0.2 * (KT - 0.5)))
+    with pytest.raises(ValueError, match=r"cross at -0\.5, outside both"):
+        glass_transition(curve_of([energy, energy]), seed=1)
+    assert glass_transition(curve_of([energy, energy]), Windows(liquid=(0.3, 0.5)), seed=1).tg == pytest.approx(0.25)
