@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrify.analysis.figures import KT_LABEL, Figure, Series, error_bar_figure, save
+from vitrify.analysis.figures import KT_LABEL, Figure, Level, Series, error_bar_figure, save
 from vitrify.analysis.statistics import mean_and_error
 from vitrify.analysis.tables import write_table
 from vitrify.md.checkpoint import write_atomically
@@ -127,5 +127,8 @@ def cascade_figure(found: Cascade) -> Figure:
         for sample in shown
     }
     return error_bar_figure(
-        series, x_label=r"depth below the contact  $[\sigma_{AA}]$", y_label=KT_LABEL, levels={"film": found.film_kt}
+        series,
+        x_label=r"depth below the contact  $[\sigma_{AA}]$",
+        y_label=KT_LABEL,
+        levels={"film": Level(found.film_kt)},
     )

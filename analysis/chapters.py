@@ -42,7 +42,7 @@ CAPTIONS = {
     "configurations": "Inherent structures: A light blue, B orange, to scale, in their periodic box.",
     "g_of_r": "Partial radial distribution functions of inherent structures, averaged over replicas.",
     "substrate_sweep": "Bulk inherent-structure energy of deposited films against substrate temperature; errors are "
-    "standard errors over films.",
+    "standard errors over films. Dashed: films cooled on their substrate.",
     "film_profile": "Density and composition of films against height, up to the local surface; bands are one standard "
     "error over films, the bulk lies between the dashed lines.",
     "tg": "T_g by the intersection of two least-squares lines through the mean curve; energies " + ENERGY_CONVENTION,
@@ -51,6 +51,10 @@ CAPTIONS = {
     "film_tg": "T_g of films cooled on their substrate; not comparable with that of the bulk mixture at rho = 1.2.",
     "film_structure": "Structure of the bulk of each film: bond order, Voronoi sides and bonds as in descriptors.csv.",
     "films": "Films at their end: bulk energies " + ENERGY_CONVENTION + "; errors are standard errors over films.",
+    "film_energies": "Bulk energies of films made in one way, as they are and at the recipe's composition; errors are "
+    "standard errors over films.",
+    "film_differences": "Bulk energies at the recipe's composition, the first less the second, each with its own 95 % "
+    "interval.",
 }
 """By the stem of a file's name; figures and tables are told in this order."""
 

@@ -1,4 +1,4 @@
-"""Inherent-structure energies of the bulk of films: deposited ones, cooled ones, and the one against the other.
+"""Inherent-structure energies of the bulk of films, deposited and cooled ones.
 
 E_IS of a film is that of its bulk particles after the whole film was minimised with its tethers; per particle,
 truncated and not shifted. A film sits at zero pressure: compare it with a film cooled on the same substrate, never with
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitrify.analysis.cooling_curve import CoolingCurve
-from vitrify.analysis.figures import Series
 from vitrify.analysis.film import SURFACE_DEPTH, Bulk, Film, find_bulk
 from vitrify.analysis.inherent import particle_energies
 from vitrify.analysis.statistics import mean_and_error
@@ -149,29 +148,6 @@ def film_columns(runs: Sequence[RunDirectory]) -> dict[str, list]:
             row |= {name: float(estimate.mean), f"{name}_error": float(estimate.error)}
         rows.append(row)
     return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def substrate_sweep(runs: Sequence[RunDirectory]) -> dict[str, Series]:
-    """Bulk E_IS against substrate temperature, a series for each time a film was given per injection.
-
-    Args:
-        runs: depositions, one or more a temperature; runs of one temperature and one number of steps are pooled.
-    """
-    pooled: dict[tuple[int, float], list[np.ndarray]] = {}
-    for run in runs:
-        spec = deposition_spec(run)
-        pooled.setdefault((spec.steps_per_injection, spec.substrate_kt), []).append(bulk_state(run).energy)
-    series = {}
-    for steps in sorted({steps for steps, _ in pooled}):
-        kts = sorted(kt for own, kt in pooled if own == steps)
-        estimates = [mean_and_error(np.concatenate(pooled[steps, kt])) for kt in kts]
-        name = f"deposited, {steps:,} steps per injection"
-        series[name] = Series(
-            np.array(kts),
-            np.array([float(estimate.mean) for estimate in estimates]),
-            np.array([float(estimate.error) for estimate in estimates]),
-        )
-    return series
 
 
 def last_frame(run: RunDirectory) -> int:

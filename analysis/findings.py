@@ -6,7 +6,9 @@
 ``equilibrium.csv``         energies of runs at one temperature
 ``descriptors.csv``         a row for each stored configuration of the bulk mixture
 ``g_of_r.csv``              partial g(r), averaged over replicas
-``films.csv``               energy, density, thickness of the bulk of deposited and cooled films
+``films.csv``               energy, density, thickness of the bulk of deposited and cooled films, a row for each run
+``film_energies.csv``       bulk energies of films made in one way, as they are and at the recipe's composition
+``film_differences.csv``    those of each two ways less one another, with intervals
 ``film_profile.csv``        density and composition of films against height
 ``film_structure.csv``      descriptors of the bulk of each film
 ``film_cooling_curve.csv``  bulk energies of films cooled on their substrate, and ``film_tg.csv``
@@ -46,7 +48,8 @@ from vitrify.analysis.figures import (
     save,
     tg_against_rate_figure,
 )
-from vitrify.analysis.film_energies import bulk_of, film_columns, film_cooling_curve, substrate_sweep
+from vitrify.analysis.film_comparison import compare_films
+from vitrify.analysis.film_energies import bulk_of, film_columns, film_cooling_curve
 from vitrify.analysis.film_structure import film_ends, film_structure_columns, mean_profile, profile_columns
 from vitrify.analysis.glass_transition import GlassTransition, Windows, glass_transition, transition_columns
 from vitrify.analysis.structure import (
@@ -156,7 +159,12 @@ def _films(found: Findings, runs: Sequence[RunDirectory], windows: Windows, seed
     if not runs:
         return
     found.tables["films.csv"] = film_columns(runs)
-    deposited = [run for run in runs if run.spec["protocol"] == "deposit"]
+    comparison = compare_films(runs)
+    found.tables["film_energies.csv"] = comparison.columns()
+    if len(comparison.ways) > 1:
+        found.notes.append(comparison.note)
+        if comparison.at_recipe:
+            found.tables["film_differences.csv"] = comparison.differences()
     curves = []
     for run in runs:
         if run.spec["protocol"] == "cool-film" and _every_frame_stored(run):
@@ -167,12 +175,11 @@ def _films(found: Findings, runs: Sequence[RunDirectory], windows: Windows, seed
         found.tables["film_cooling_curve.csv"] = curve_columns(curves)
         transitions = _transitions(found, curves, windows, seed, "film_tg.csv")
         found.figures["film_cooling_curve.png"] = cooling_curve_figure(curves, transitions)
-    if len({run.spec["substrate_kt"] for run in deposited}) > 1:
-        levels = {
-            f"cooled, {curve.ramp_steps:,} steps": float(curve.inherent.mean[curve.kt_set.argmin()]) for curve in curves
-        }
+    if len({way.kt_substrate for way in comparison.ways if way.kt_substrate is not None}) > 1:
+        series, levels = comparison.sweep()
+        where = f" at {100 * comparison.at_recipe.at:g} % A" if comparison.at_recipe else ""
         found.figures["substrate_sweep.png"] = error_bar_figure(
-            substrate_sweep(deposited), x_label=f"substrate {KT_LABEL}", y_label=f"bulk {ENERGY_LABEL}", levels=levels
+            series, x_label=f"substrate {KT_LABEL}", y_label=f"bulk {ENERGY_LABEL}{where}", levels=levels
         )
     found.tables["film_structure.csv"] = film_structure_columns(runs)
     profiles = {run.name: mean_profile(run) for run in runs}

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from vitrify.analysis.chapters import CAPTIONS
-from vitrify.analysis.figures import KT_LABEL, Figure, Series, as_png_bytes, configuration_figure, error_bar_figure
+from vitrify.analysis.figures import (
+    KT_LABEL,
+    Figure,
+    Level,
+    Series,
+    as_png_bytes,
+    configuration_figure,
+    error_bar_figure,
+)
 from vitrify.analysis.film_energies import bulk_of, bulk_state
 from vitrify.analysis.report import Numbers, Picture, Prose, Section, Table, with_error, with_interval, write_report
 from vitrify.analysis.statistics import mean_and_error
@@ -159,7 +167,7 @@ def accuracy_figure(asked: Sequence[tuple[Lesson, float]], evaluations: Sequence
         high = np.array([one.accuracy.interval.high for one in own])
         error = np.maximum([value - low, high - value], 0)
         series[lesson.legend] = Series(np.array(lesson.asked), value, error)
-    return error_bar_figure(series, x_label=f"liquid {KT_LABEL}", y_label="accuracy", levels={"chance": 0.5})
+    return error_bar_figure(series, x_label=f"liquid {KT_LABEL}", y_label="accuracy", levels={"chance": Level(0.5)})
 
 
 def in_words(score: Score) -> str:

@@ -8,6 +8,7 @@ one colour and one marker within a figure.
 from matplotlib.figure import Figure
 
 from vitrify.analysis.figures.curves import (
+    Level,
     Series,
     cooling_curve_figure,
     error_bar_figure,
@@ -23,6 +24,7 @@ __all__ = [
     "ENERGY_LABEL",
     "KT_LABEL",
     "Figure",
+    "Level",
     "Roc",
     "Series",
     "as_png_bytes",

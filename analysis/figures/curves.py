@@ -33,6 +33,13 @@ class Series(NamedTuple):
     error: np.ndarray
 
 
+class Level(NamedTuple):
+    """A horizontal line: its height, and its standard error where it has one."""
+
+    y: float
+    error: float = 0.0
+
+
 @styled
 def cooling_curve_figure(
     curves: Sequence[CoolingCurve],
@@ -139,7 +146,7 @@ def error_bar_figure(
     *,
     x_label: str,
     y_label: str,
-    levels: Mapping[str, float] | None = None,
+    levels: Mapping[str, Level] | None = None,
     x_log: bool = False,
 ) -> Figure:
     """Quantities against another with error bars: accuracy against kT, film energy against substrate temperature.
@@ -148,7 +155,7 @@ def error_bar_figure(
         series: points by legend entry.
         x_label: label of the abscissa with its unit.
         y_label: label of the ordinate with its unit.
-        levels: horizontal lines by name, such as the level of chance.
+        levels: horizontal lines by name, such as the level of chance; the band is one standard error.
         x_log: whether the abscissa is logarithmic.
     """
     figure = Figure(figsize=(6.0, 3.9), layout="constrained")
@@ -157,9 +164,10 @@ def error_bar_figure(
         colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
         axes.errorbar(*points, fmt=f"{marker}-", color=colour, ms=5, lw=1.2, elinewidth=1.2, label=name)
     for name, level in (levels or {}).items():
-        axes.axhline(level, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axes.axhline(level.y, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axes.axhspan(level.y - level.error, level.y + level.error, color=MUTED, alpha=0.15, lw=0, zorder=0)
         axes.annotate(
-            name, (1, level), xycoords=("axes fraction", "data"), xytext=(-4, 3), textcoords="offset points",
+            name, (1, level.y), xycoords=("axes fraction", "data"), xytext=(-4, 3), textcoords="offset points",
             ha="right", fontsize=10.5, color=MUTED,
         )  # fmt: skip
     if x_log:

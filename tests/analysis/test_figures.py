@@ -70,7 +70,7 @@ def test_every_figure_is_written_as_png_and_svg(transition, liquid, tmp_path):
         "rates": figures.tg_against_rate_figure([transition]),
         "g": figures.radial_distribution_figure({"liquid": radial_distribution(liquid)}),
         "errors": figures.error_bar_figure(
-            {"a": series, "b": series}, x_label="x", y_label="y", levels={"chance": 0.5}
+            {"a": series, "b": series}, x_label="x", y_label="y", levels={"chance": figures.Level(0.5)}
         ),
         "roc": figures.roc_figure({"network": roc}),
     }

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vitrify.analysis.film import Bulk
-from vitrify.analysis.film_energies import bulk_of, bulk_state, film_columns, film_cooling_curve, substrate_sweep
+from vitrify.analysis.film_comparison import Way, compare_films
+from vitrify.analysis.film_energies import bulk_of, bulk_state, film_columns, film_cooling_curve
 from vitrify.analysis.film_structure import mean_profile
 from vitrify.md.deposition import DepositionSpec
 from vitrify.md.ensemble import Ensemble
@@ -137,17 +138,66 @@ def test_the_cooling_curve_follows_the_frames_and_leaves_out_failed_quenches(tmp
     assert np.isnan(failed.inherent_energy).all()
 
 
-def test_the_sweep_pools_runs_of_one_temperature(tmp_path):
+def test_a_table_has_a_row_for_each_run(tmp_path):
+    runs = []
+    for name, kt, seed in (("a", 0.14, 1), ("b", 0.2, 2)):
+        spec = recipe(bulk_slab=(6.0, 11.0), substrate_kt=kt, seed=seed)
+        runs.append(write_run(tmp_path / name, spec.to_dict(), {HEIGHT: (kt, crystals(spec, 0.9))}))
+    columns = film_columns(runs)
+    assert columns["run"] == ["a", "b"]
+    assert columns["steps"] == [HEIGHT * 86_000] * 2
+    assert columns["films"] == [2, 2]
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Two runs of one way, one of another, one of cooled films; all of the same crystals but for the last, denser."""
     runs = []
     for name, kt, seed in (("a", 0.14, 1), ("b", 0.14, 2), ("c", 0.2, 3)):
         spec = recipe(bulk_slab=(6.0, 11.0), substrate_kt=kt, seed=seed)
         runs.append(write_run(tmp_path / name, spec.to_dict(), {HEIGHT: (kt, crystals(spec, 0.9))}))
-    (series,) = substrate_sweep(runs).values()
-    assert series.x.tolist() == [0.14, 0.2]
-    pooled = np.concatenate([bulk_state(run).energy for run in runs[:2]])
-    assert series.y[0] == pytest.approx(pooled.mean())
-    assert series.error[0] == pytest.approx(pooled.std(ddof=1) / 2)
-    columns = film_columns(runs)
-    assert columns["run"] == ["a", "b", "c"]
-    assert columns["steps"] == [HEIGHT * 86_000] * 3
-    assert columns["films"] == [2, 2, 2]
+    spec = recipe(bulk_slab=(6.0, 11.0))
+    cooling = FilmCoolingSpec(source="a", deposition=spec, ramp_steps=200, frames=1, seed=1)
+    frames = {1: (0.05, crystals(spec, 0.95))}
+    runs.append(write_run(tmp_path / "cooled", {"protocol": "cool-film", **asdict(cooling)}, frames))
+    return runs
+
+
+def test_films_of_one_way_are_pooled_and_compared_at_the_composition_of_the_recipe(sweep):
+    found = compare_films(sweep)
+    steps = HEIGHT * 86_000
+    assert found.ways == [Way("deposit", steps, 0.14), Way("deposit", steps, 0.2), Way("cool-film", 200, None)]
+    pooled = np.concatenate([bulk_state(run).energy for run in sweep[:2]])
+    np.testing.assert_array_equal(found.energy[0], pooled)
+    columns = found.columns()
+    assert columns["films"] == [4, 2, 2]
+    assert columns["energy_error"][0] == pytest.approx(pooled.std(ddof=1) / 2)
+    # The runs hold the same two crystals, so that composition is all that sets their films apart.
+    compositions = np.concatenate(found.fraction_a[:2])
+    slope, energy = np.polyfit(compositions - 0.65, np.concatenate(found.energy[:2]), 1)
+    two = compare_films(sweep[:3]).at_recipe
+    assert two is not None
+    assert two.slope == pytest.approx(slope)
+    np.testing.assert_allclose(two.mean, energy)
+    np.testing.assert_allclose(compare_films(sweep[:3]).differences()["difference"], 0.0, atol=1e-12)
+    differences, mean = found.differences(), found.columns()["energy_at_recipe"]
+    assert (differences["first"][1], differences["second"][1]) == (str(found.ways[0]), str(found.ways[2]))
+    assert differences["difference"][1] == pytest.approx(mean[0] - mean[2])
+    assert differences["difference_low"][1] < differences["difference"][1] < differences["difference_high"][1]
+
+
+def test_the_figure_shows_cooled_films_as_levels(sweep):
+    series, levels = compare_films(sweep).sweep()
+    assert [one.x.tolist() for one in series.values()] == [[0.14, 0.2]]
+    assert list(levels) == ["cooled in 200 steps"]
+
+
+def test_too_few_films_are_shown_as_they_are_and_not_compared(sweep):
+    single = compare_films([sweep[0], sweep[2]])
+    assert single.at_recipe is not None
+    assert single.at_recipe.freedom == 1
+    alone = replace(single, energy=[values[:1] for values in single.energy], at_recipe=None, note="too few")
+    series, _ = alone.sweep()
+    np.testing.assert_array_equal(series[next(iter(series))].y, np.concatenate(alone.energy))
+    with pytest.raises(ValueError, match="too few"):
+        alone.differences()
