@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from vitrify.md.bulk import BulkSpec, random_liquid
 from vitrify.md.engines.base import Engine, Thermostat
-from vitrify.md.engines.registry import choose_engine
 from vitrify.md.ensemble import Ensemble, kinetic_temperature
-from vitrify.md.rundir import RunDirectory, RunWriter, is_run_of
+from vitrify.md.launch import Announce, Progress, finished, launch
+from vitrify.md.rundir import RunDirectory, RunWriter
 
 REPLICAS_AT_ONCE = 2048
 """Replicas beyond these run after them: enough to fill a GPU, and a checkpoint stays below a gigabyte."""
@@ -25,12 +25,6 @@ PARTICLES_QUENCHED_AT_ONCE = 80_000
 
 CHECKPOINT_INTERVAL = 60.0
 """Seconds between checkpoints."""
-
-Progress = Callable[[int, int], None]
-"""Called with the replica-steps done and their total."""
-
-Announce = Callable[[str], None]
-"""Called with a line for people."""
 
 
 def run_bulk(
@@ -62,27 +56,27 @@ def run_bulk(
         OSError: when the disk is full; the last checkpoint stays.
     """
     out = Path(out)
-    if resume and is_run_of(spec.to_dict(), out) and RunDirectory.open(out).finished:
+    if resume and finished(spec, out):
         return RunDirectory.open(out)
-    choice = choose_engine(
-        spec.engine,
+    begun = launch(
+        spec,
+        out,
         pairs=spec.model.pairs,
         time_step=spec.time_step,
-        device=spec.device,
         particles=spec.particles,
+        resume=resume,
+        force=force,
+        announce=announce,
     )
-    if announce is not None:
-        announce(choice.reason)
-    writer, ensemble, extra = RunWriter.begin_or_resume(out, spec.to_dict(), choice.facts, resume=resume, force=force)
-    with writer:
-        run = _Run(spec, choice.engine, writer, progress, checkpoint_interval)
+    with begun.writer as writer:
+        run = _Run(spec, begun.engine, writer, progress, checkpoint_interval)
         done = 0
-        if ensemble is not None:
-            run.follow(ensemble, int(extra["frame"]))
-            done = int(ensemble.replica[-1]) + 1
+        if begun.ensemble is not None:
+            run.follow(begun.ensemble, int(begun.extra["frame"]))
+            done = int(begun.ensemble.replica[-1]) + 1
         for first in range(done, spec.replicas, REPLICAS_AT_ONCE):
             replicas = np.arange(first, min(first + REPLICAS_AT_ONCE, spec.replicas))
-            run.follow(random_liquid(spec, replicas, choice.engine), 0)
+            run.follow(random_liquid(spec, replicas, begun.engine), 0)
         if len(writer.failures) == spec.replicas:
             worst = writer.failures[0]
             raise ValueError(

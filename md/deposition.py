@@ -205,11 +205,6 @@ class DepositionSpec:
         except TypeError as error:
             raise ValueError(f"damaged recipe of a film ({error})") from error
 
-    @property
-    def recipe_of_films(self) -> DepositionSpec:
-        """Itself: how the films are grown."""
-        return self
-
     def to_dict(self) -> dict:
         """What stands in spec.toml."""
         return {"protocol": self.protocol, **asdict(self)}

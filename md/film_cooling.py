@@ -18,16 +18,8 @@ from vitrify.md.deposition import DepositionSpec
 from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Wall
-from vitrify.md.film_run import (
-    Announce,
-    Progress,
-    deposition_spec,
-    describe_films,
-    failures,
-    finished,
-    launch,
-    mean_over_film,
-)
+from vitrify.md.film_run import deposition_spec, describe_films, failures, launch_films, mean_over_film
+from vitrify.md.launch import Announce, Progress, finished
 from vitrify.md.model import EMPTY
 from vitrify.md.rundir import RunDirectory, RunWriter
 from vitrify.md.schedule import TemperatureSchedule
@@ -88,11 +80,6 @@ class FilmCoolingSpec:
         return {"protocol": self.protocol, **asdict(self)}
 
     @property
-    def recipe_of_films(self) -> DepositionSpec:
-        """How the films were grown."""
-        return self.deposition
-
-    @property
     def schedule(self) -> TemperatureSchedule:
         """Set temperature against step: the melt, then the ramp."""
         return TemperatureSchedule.ramp(self.melt_kt, self.kt_final, start=self.melt_steps, steps=self.ramp_steps)
@@ -140,7 +127,7 @@ def cool_films(
     if resume and finished(spec, out):
         return RunDirectory.open(out)
     films, sites = read_films(source)
-    run = launch(spec, out, resume=resume, force=force, announce=announce)
+    run = launch_films(spec, spec.deposition, out, resume=resume, force=force, announce=announce)
     with run.writer as writer:
         ensemble, frame = run.ensemble, int(run.extra.get("frame", 0))
         if ensemble is None:

@@ -1,4 +1,4 @@
-"""What depositions and cooled films have in common as runs: how they begin and go on, and what their tables say.
+"""What depositions and cooled films have in common as runs: how they begin, their recipe, what their tables say.
 
 Columns beyond those every table has, and what the shared ones mean here:
 
@@ -12,92 +12,36 @@ Columns beyond those every table has, and what the shared ones mean here:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from vitrify.md.deposition import DepositionSpec
 from vitrify.md.engines.base import Engine
-from vitrify.md.engines.registry import choose_engine
 from vitrify.md.ensemble import Ensemble, kinetic_temperature
+from vitrify.md.launch import Announce, Launch, Spec, launch
 from vitrify.md.model import SUBSTRATE
-from vitrify.md.rundir import COLUMNS, RunDirectory, RunWriter, is_run_of
+from vitrify.md.rundir import COLUMNS, RunDirectory
 from vitrify.md.surface import attached
 
 FILM_COLUMNS = (*COLUMNS, "kt_substrate", "particles", "vapour", "film_top", "strays")
 
-Progress = Callable[[int, int], None]
-"""Called with the injections or frames done and their total."""
 
-Announce = Callable[[str], None]
-"""Told which engine was taken and why."""
-
-
-class FilmSpec(Protocol):
-    """What a run of films needs to know of its spec."""
-
-    @property
-    def engine(self) -> str:
-        """The engine asked for."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """The device asked for."""
-        ...
-
-    @property
-    def recipe_of_films(self) -> DepositionSpec:
-        """How the films were grown."""
-        ...
-
-    def to_dict(self) -> dict:
-        """What stands in spec.toml."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """A run of films that is ready to go on.
-
-    Attributes:
-        engine: what moves the particles.
-        writer: where the run is written.
-        ensemble: the state at the checkpoint; None for a run that begins.
-        extra: what else the checkpoint holds.
-    """
-
-    engine: Engine
-    writer: RunWriter
-    ensemble: Ensemble | None
-    extra: dict[str, np.ndarray]
-
-
-def launch(spec: FilmSpec, out: Path, *, resume: bool, force: bool, announce: Announce | None) -> Launch:
-    """Begin a run directory, or go on from its checkpoint.
-
-    Raises:
-        FileExistsError: when there is a run and neither ``resume`` nor ``force`` is given.
-        ValueError: when the run that is there was made from another spec or is damaged, or the engine is not to be had.
-    """
-    recipe = spec.recipe_of_films
-    choice = choose_engine(
-        spec.engine, pairs=recipe.pairs, time_step=recipe.time_step, device=spec.device, particles=recipe.slots
+def launch_films(
+    spec: Spec, recipe: DepositionSpec, out: Path, *, resume: bool, force: bool, announce: Announce | None
+) -> Launch:
+    """:func:`vitrify.md.launch.launch` for films of ``recipe``."""
+    return launch(
+        spec,
+        out,
+        pairs=recipe.pairs,
+        time_step=recipe.time_step,
+        particles=recipe.slots,
+        columns=FILM_COLUMNS,
+        resume=resume,
+        force=force,
+        announce=announce,
     )
-    writer, ensemble, extra = RunWriter.begin_or_resume(
-        out, spec.to_dict(), choice.facts, columns=FILM_COLUMNS, resume=resume, force=force
-    )
-    if announce is not None:
-        announce(choice.reason)
-    return Launch(engine=choice.engine, writer=writer, ensemble=ensemble, extra=extra)
-
-
-def finished(spec: FilmSpec, out: Path) -> bool:
-    """Whether ``out`` holds this run, at its end."""
-    return is_run_of(spec.to_dict(), out) and RunDirectory.open(out).finished
 
 
 def deposition_spec(run: RunDirectory) -> DepositionSpec:

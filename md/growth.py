@@ -15,8 +15,9 @@ from vitrify.md.deposition import DepositionSpec
 from vitrify.md.engines.base import Engine
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Wall
-from vitrify.md.film_run import Announce, Progress, describe_films, failures, finished, launch, mean_over_film
+from vitrify.md.film_run import describe_films, failures, launch_films, mean_over_film
 from vitrify.md.injection import inject, strays, take_out, wall_heights
+from vitrify.md.launch import Announce, Progress, finished
 from vitrify.md.model import SUBSTRATE
 from vitrify.md.rundir import RunDirectory, RunWriter
 from vitrify.md.substrate import build_substrate, tether, thermostat
@@ -108,7 +109,7 @@ def deposit(
     out = Path(out)
     if resume and finished(spec, out):
         return RunDirectory.open(out)
-    run = launch(spec, out, resume=resume, force=force, announce=announce)
+    run = launch_films(spec, spec, out, resume=resume, force=force, announce=announce)
     with run.writer as writer:
         if run.ensemble is None:
             growth = Growth.begin(spec, run.engine)

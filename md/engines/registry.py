@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 from vitrify.md.engines.base import TIME_STEP, Engine
 from vitrify.md.model import PairTable
@@ -38,6 +39,16 @@ class EngineChoice:
         return {"engine": engine.name, "device": engine.device, "why": self.reason, "engine_settings": plain}
 
 
+class Wanted(NamedTuple):
+    """What an engine is wanted for."""
+
+    pairs: PairTable
+    time_step: float
+    device: str
+    particles: int
+    settings: Mapping[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
     """What ``vitrify engines`` says about one engine.
@@ -65,7 +76,13 @@ def get_engine(
 
 
 def choose_engine(
-    name: str, *, pairs: PairTable, time_step: float = TIME_STEP, device: str = "auto", particles: int
+    name: str,
+    *,
+    pairs: PairTable,
+    time_step: float = TIME_STEP,
+    device: str = "auto",
+    particles: int,
+    settings: Mapping[str, Any] | None = None,
 ) -> EngineChoice:
     """Build the engine called ``name``, or for ``auto`` the one that suits the size of the system and the device.
 
@@ -78,6 +95,8 @@ def choose_engine(
         time_step: [tau].
         device: "auto", "cpu", "gpu" or "gpu:0,1".
         particles: the largest number of particles a replica will hold.
+        settings: those that a run was begun with, ``engine_settings`` of its provenance, so that it goes on bit for
+            bit; None for a run that begins, which gets what ``vitrify benchmark tune`` has found fastest.
 
     Raises:
         ValueError: for an unknown engine or device, or one that is not installed here.
@@ -87,11 +106,12 @@ def choose_engine(
     'replica on cpu: the default'
     """
     check_device(device)
+    wanted = Wanted(pairs, time_step, device, particles, settings or {})
     if name == "auto":
-        return _automatic(pairs, time_step, device, particles)
+        return _automatic(wanted)
     if name not in _BUILDERS:
         raise ValueError(f"engine: got {name!r}, expected one of {', '.join(('auto', *ENGINES))}")
-    engine = _BUILDERS[name](pairs, time_step, device)
+    engine = _BUILDERS[name](wanted)
     return EngineChoice(engine=engine, reason=f"{engine.name} on {engine.device}: asked for")
 
 
@@ -118,10 +138,11 @@ def available_engines() -> list[EngineInfo]:
     return [_describe_replica(), _describe_hoomd()]
 
 
-def _automatic(pairs: PairTable, time_step: float, device: str, particles: int) -> EngineChoice:
+def _automatic(wanted: Wanted) -> EngineChoice:
     from vitrify.md.engines.replica.engine import MOST_PARTICLES
 
-    engine = _replica(pairs, time_step, device)
+    particles = wanted.particles
+    engine = _replica(wanted)
     if not engine.device.startswith("gpu"):
         return EngineChoice(engine=engine, reason=f"replica on {engine.device}: the default")
     if particles <= MOST_PARTICLES:
@@ -129,29 +150,32 @@ def _automatic(pairs: PairTable, time_step: float, device: str, particles: int) 
         return EngineChoice(engine=engine, reason=f"replica on {engine.device}: {why}")
     why = f"{particles} particles are more than the {MOST_PARTICLES} that a GPU thread block holds"
     if _has_hoomd():
-        engine = _hoomd(pairs, time_step, device)
+        engine = _hoomd(wanted)
         return EngineChoice(engine=engine, reason=f"hoomd on {engine.device}: {why}")
-    if device == "auto":
-        engine = _replica(pairs, time_step, "cpu")
+    if wanted.device == "auto":
+        engine = _replica(wanted._replace(device="cpu"))
         return EngineChoice(engine=engine, reason=f"replica on cpu: {why}, and hoomd is not installed ({GET_HOOMD})")
     raise ValueError(f"particles: {why}; expected the hoomd engine ({GET_HOOMD}) or --device cpu")
 
 
-def _replica(pairs: PairTable, time_step: float, device: str) -> Engine:
+def _replica(wanted: Wanted) -> Engine:
     from vitrify.md.engines.replica import ReplicaEngine
 
-    return ReplicaEngine(pairs=pairs, time_step=time_step, device=device)
+    engine = ReplicaEngine(pairs=wanted.pairs, time_step=wanted.time_step, device=wanted.device)
+    if wanted.settings:
+        return engine.with_settings(wanted.settings)
+    return engine.as_tuned(wanted.particles)
 
 
-def _hoomd(pairs: PairTable, time_step: float, device: str) -> Engine:
+def _hoomd(wanted: Wanted) -> Engine:
     if not _has_hoomd():
         raise ValueError(f"engine: got 'hoomd', which is not installed; expected HOOMD-blue, {GET_HOOMD}")
     from vitrify.md.engines.hoomd import HoomdEngine
 
-    return HoomdEngine(pairs=pairs, time_step=time_step, device=device)
+    return HoomdEngine(pairs=wanted.pairs, time_step=wanted.time_step, device=wanted.device)
 
 
-_BUILDERS: dict[str, Callable[[PairTable, float, str], Engine]] = {"replica": _replica, "hoomd": _hoomd}
+_BUILDERS: dict[str, Callable[[Wanted], Engine]] = {"replica": _replica, "hoomd": _hoomd}
 
 
 def _has_hoomd() -> bool:

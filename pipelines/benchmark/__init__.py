@@ -6,5 +6,6 @@ programs that took turns on the same cores, from the same configuration. LAMMPS 
 
 from vitrify.pipelines.benchmark.dynamics import benchmark_md
 from vitrify.pipelines.benchmark.minimisation import benchmark_quench
+from vitrify.pipelines.benchmark.tune import tune
 
-__all__ = ["benchmark_md", "benchmark_quench"]
+__all__ = ["benchmark_md", "benchmark_quench", "tune"]

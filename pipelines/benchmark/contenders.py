@@ -149,13 +149,13 @@ def enter(engine: ReplicaEngine, liquid: Ensemble, *, kt: float) -> Iterator[Con
         kt: set temperature [eps_AA].
     """
     one, pairs = liquid.select(np.array([0])), engine.pairs
-    core = ReplicaEngine(pairs=pairs, time_step=TIME_STEP, device="cpu", threads=1)
+    core = ReplicaEngine(pairs=pairs, time_step=TIME_STEP, device="cpu", threads=1).with_settings(engine.settings)
     settings = {"precision": REPLICA_PRECISION, "skin": engine.skin}
     yield with_engine("replica, one core", core, one, kt=kt, threads=1, settings=settings)
     if engine.device == "cpu":
         name, threads = "replica, all cores", min(available_cores(), liquid.replicas)
     else:
-        name, threads = "replica, GPU", 1
+        name, threads, settings = "replica, GPU", 1, {**settings, "lanes": engine.lanes}
     if threads > 1 or engine.device != "cpu":
         yield with_engine(name, engine, liquid, kt=kt, threads=threads, settings=settings)
     if lammps_is_installed():

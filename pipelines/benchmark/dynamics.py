@@ -13,10 +13,9 @@ from vitrify.md.engines.base import TIME_STEP
 from vitrify.md.engines.replica import ReplicaEngine
 from vitrify.md.model import KobAndersen2D
 from vitrify.pipelines.benchmark.contenders import enter
-from vitrify.pipelines.benchmark.liquid import GPU_REPLICAS, equilibrate
+from vitrify.pipelines.benchmark.liquid import default_replicas, equilibrate
 from vitrify.pipelines.benchmark.race import Contender, Laps, Spread, race, ratio
 from vitrify.pipelines.benchmark.record import (
-    available_cores,
     default_console,
     missing_peers,
     print_conditions,
@@ -65,9 +64,9 @@ def benchmark_md(
     console = console or default_console()
     refuse_overwriting(out)
     model = KobAndersen2D(particles=particles)
-    engine = ReplicaEngine(pairs=model.pairs, time_step=TIME_STEP, device=device)
+    engine = ReplicaEngine(pairs=model.pairs, time_step=TIME_STEP, device=device).as_tuned(particles)
     if replicas is None:
-        replicas = available_cores() if engine.device == "cpu" else GPU_REPLICAS
+        replicas = default_replicas(engine)
     with console.status("equilibrating the liquid"):
         liquid = equilibrate(engine, particles=particles, kt=kt, replicas=replicas, seed=seed, steps=settle_steps)
     with console.status("compiling, tuning the peers"):

@@ -8,9 +8,15 @@ from vitrify.md.bulk import random_liquid
 from vitrify.md.cooling import CoolingSpec
 from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
+from vitrify.pipelines.benchmark.record import available_cores
 
 GPU_REPLICAS = 1024
 """Replicas that fill a card: several thread blocks a multiprocessor."""
+
+
+def default_replicas(engine: Engine) -> int:
+    """Replicas that keep all of the engine's device busy: one a core, or what fills a card."""
+    return available_cores() if engine.device == "cpu" else GPU_REPLICAS
 
 
 def equilibrate(engine: Engine, *, particles: int, kt: float, replicas: int, seed: int, steps: int) -> Ensemble:

@@ -137,7 +137,7 @@ def benchmark_quench(
     rows, comparisons = [], []
     for particles in sizes:
         model = KobAndersen2D(particles=particles)
-        engine = ReplicaEngine(pairs=model.pairs, time_step=TIME_STEP, device=device)
+        engine = ReplicaEngine(pairs=model.pairs, time_step=TIME_STEP, device=device).as_tuned(particles)
         count = (CONFIGURATIONS if engine.device == "cpu" else GPU_REPLICAS) if replicas is None else replicas
         with console.status(f"N {particles}: equilibrating, compiling, tuning the peers"):
             liquid = equilibrate(engine, particles=particles, kt=kt, replicas=count, seed=seed, steps=settle_steps)

@@ -126,10 +126,13 @@ def timed(quench: Callable[[], Quenched]) -> tuple[float, float, Quenched]:
 def enter(engine: ReplicaEngine, liquid: Ensemble) -> Iterator[Minimiser]:
     """Every minimiser that is installed, LAMMPS's at the skin that suits it best on the first configuration."""
     settings = {"precision": "double", "skin": engine.skin, "minimised": "forces"}
-    core = ReplicaEngine(pairs=engine.pairs, time_step=TIME_STEP, device="cpu", threads=1)
+    core = ReplicaEngine(pairs=engine.pairs, time_step=TIME_STEP, device="cpu", threads=1).with_settings(
+        engine.settings
+    )
     yield by_engine("replica, one core", core, threads=1, replicas=1, settings=settings)
     if engine.device != "cpu":
-        yield by_engine("replica, GPU", engine, threads=1, replicas=liquid.replicas, settings=settings)
+        block = {**settings, "lanes": engine.lanes}
+        yield by_engine("replica, GPU", engine, threads=1, replicas=liquid.replicas, settings=block)
     elif (threads := min(available_cores(), liquid.replicas)) > 1:
         yield by_engine("replica, all cores", engine, threads=threads, replicas=liquid.replicas, settings=settings)
     if lammps_is_installed():

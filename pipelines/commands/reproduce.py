@@ -14,16 +14,22 @@ class Question(StrEnum):
 
     MD = "md"
     QUENCH = "quench"
+    TUNE = "tune"
 
 
 def benchmark(
-    question: Annotated[Question, typer.Argument(help="md: particle-steps per second; quench: cost of a minimum.")],
+    question: Annotated[
+        Question,
+        typer.Argument(help="md: particle-steps per second; quench: cost of a minimum; tune: fastest skin and block."),
+    ],
     out: Annotated[Path | None, typer.Option(help="Directory for benchmark.json.")] = None,
     particles: Annotated[int, typer.Option(help="N of one replica, at rho 1.2; quench adds N = 1080.")] = 4320,
     replicas: Annotated[
-        int | None, typer.Option(help="Replicas at once (md: one a core, quench: 8; on a GPU 1,024).", min=1)
+        int | None, typer.Option(help="Replicas at once (md and tune: one a core, quench: 8; on a GPU 1,024).", min=1)
     ] = None,
-    kt: Annotated[float | None, typer.Option(help="Temperature of the liquid [eps_AA]; md 0.4, quench 1.0.")] = None,
+    kt: Annotated[
+        float | None, typer.Option(help="Temperature of the liquid [eps_AA]; md and tune 0.4, quench 1.0.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="md: time steps a round.", min=1)] = 2000,
     rounds: Annotated[int, typer.Option(help="md: how often each contender has its turn.", min=1)] = 5,
     settle_steps: Annotated[
@@ -32,8 +38,12 @@ def benchmark(
     device: Annotated[str, typer.Option(help="Where all replicas run at once: auto, cpu, gpu or gpu:0,1.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the starting liquids.", min=0)] = 1,
 ) -> None:
-    """Measure this project's engines beside the peers that are installed, in turn, in one run: read the ratios."""
-    from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench
+    """Measure this project's engines beside the peers that are installed, in turn, in one run: read the ratios.
+
+    tune tries neighbour-list skins, and on a GPU block sizes, of the replica engine for systems of N particles; runs of
+    that size that begin afterwards on this machine take the fastest.
+    """
+    from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench, tune
 
     if question is Question.MD:
         benchmark_md(
@@ -46,6 +56,15 @@ def benchmark(
             device=device,
             seed=seed,
             out=out,
+        )
+    elif question is Question.TUNE:
+        tune(
+            particles=particles,
+            replicas=replicas,
+            kt=0.4 if kt is None else kt,
+            settle_steps=settle_steps,
+            device=device,
+            seed=seed,
         )
     else:
         benchmark_quench(

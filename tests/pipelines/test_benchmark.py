@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from vitrify.md.engines.registry import choose_engine
 from vitrify.md.engines.replica import ReplicaEngine
 from vitrify.md.ensemble import Ensemble, kinetic_temperature, maxwell_boltzmann
 from vitrify.md.model import kob_andersen_pairs, minimum_image, pair_energies_and_forces
 from vitrify.pipelines import cli
-from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench
+from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench, tune
 from vitrify.pipelines.benchmark.dynamics import ratios
 from vitrify.pipelines.benchmark.jax_md_peer import JaxMdMixture, jax_md_is_installed
 from vitrify.pipelines.benchmark.lammps_peer import LammpsMixture, lammps_is_installed
@@ -96,6 +97,15 @@ def test_lammps_minimises_to_the_largest_force_and_counts_evaluations(liquid, st
     assert np.linalg.norm(forces, axis=1).max() == pytest.approx(found.max_force, rel=1e-6)
     assert found.max_force < 1e-3
     assert found.evaluations >= found.iterations > 10
+
+
+def test_what_tune_finds_is_what_runs_of_that_size_get(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = io.StringIO()
+    best = tune(particles=200, replicas=1, device="cpu", settle_steps=50, console=Console(file=text, width=200))
+    assert f"skin {best.skin:g}" in text.getvalue()
+    assert str(tmp_path / "vitrify" / "replica.json") in text.getvalue()
+    assert choose_engine("auto", pairs=best.pairs, device="cpu", particles=200).engine == best
 
 
 def test_contenders_take_turns():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ LANES = 512
 MOST_PARTICLES = 12_000
 """Particles whose 64-bit coordinates fit the shared memory of a GPU block."""
 
-TUNING_STEPS = 500
+TUNING_STEPS = 2000
 """Time steps of each trial of ``ReplicaEngine.tuned``."""
 
 MOST_EVALUATIONS = 200_000
@@ -100,30 +100,40 @@ class ReplicaEngine:
         object.__setattr__(self, "cpu", cpu)
         object.__setattr__(self, "processor", cpu if device == "cpu" else gpus(device, self.lanes))
 
-    @classmethod
-    def tuned(cls, ensemble: Ensemble, *, pairs: PairTable, device: str = "auto", **settings: Any) -> ReplicaEngine:
-        """An engine with the skin, and on a GPU the block size, that run ``ensemble`` fastest.
-
-        They are measured once for a device and a number of particles, with ``TUNING_STEPS`` steps each, and remembered
-        in the user's cache directory. Write ``settings`` of the engine down with a run, and give them to the engine
-        that goes on with it.
-        """
-        first = cls(pairs=pairs, device=device, **settings)
-
-        def run(skin: float, lanes: int) -> None:
-            engine = cls(**{"pairs": pairs, "device": device, **settings, "skin": skin, "lanes": lanes})
-            engine.integrate(replace(ensemble, origin=None), TUNING_STEPS)
-
-        on_gpu = first.device != "cpu"
-        name = gpu_name() if on_gpu else f"{platform.processor() or platform.machine()}, {first.threads} threads"
-        blocks = tuning.LANES if on_gpu else (first.lanes,)
-        skin, lanes = tuning.fastest(name, int(ensemble.particles.max()), run, blocks)
-        return cls(**{"pairs": pairs, "device": device, **settings, "skin": skin, "lanes": lanes})
+    @property
+    def settings(self) -> dict[str, float]:
+        """What a run must keep to go on bit for bit; its provenance holds it."""
+        return {name: getattr(self, name) for name in tuning.SETTINGS}
 
     @property
-    def settings(self) -> dict[str, object]:
-        """What a run must keep to go on bit for bit, for its provenance."""
-        return {"skin": self.skin} if self.device == "cpu" else {"skin": self.skin, "lanes": self.lanes}
+    def hardware(self) -> str:
+        """What replicas run on, as exactly as can be said."""
+        if self.device != "cpu":
+            return gpu_name()
+        return f"{platform.processor() or platform.machine()}, {self.threads} threads"
+
+    def with_settings(self, settings: Mapping[str, Any]) -> ReplicaEngine:
+        """This engine with the settings of another; entries that are no settings of this kind are passed over."""
+        return replace(self, **{name: settings[name] for name in tuning.SETTINGS if name in settings})
+
+    def as_tuned(self, particles: int) -> ReplicaEngine:
+        """This engine with what :meth:`tuned` has found fastest here for that many particles; itself where nothing."""
+        return self.with_settings(tuning.remembered(self.hardware, particles))
+
+    def tuned(self, ensemble: Ensemble) -> ReplicaEngine:
+        """This engine with the skin, and on a GPU the block size, that run ``ensemble`` fastest.
+
+        Each choice runs ``TUNING_STEPS`` steps, at constant energy. The fastest is remembered in the user's cache
+        directory, for this hardware and number of particles; runs that begin afterwards take it.
+        """
+
+        def run(settings: Mapping[str, float]) -> None:
+            self.with_settings(settings).integrate(replace(ensemble, origin=None), TUNING_STEPS)
+
+        blocks = (self.lanes,) if self.device == "cpu" else tuning.LANES
+        best = tuning.fastest(run, blocks)
+        tuning.remember(self.hardware, int(ensemble.particles.max()), best)
+        return self.with_settings(best)
 
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()

@@ -1,7 +1,7 @@
 """Which skin and block size run fastest here, measured once for a device and a system size and remembered.
 
 The skin decides in which order forces are summed, and the block size in which order lanes add up, so that both belong
-to a run's settings: they are chosen before a run begins, never during it.
+to a run's settings: they are chosen when a run begins, written into its provenance, and kept when it goes on.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+
+SETTINGS = ("skin", "lanes")
+"""What is tuned, by the names the engine has for it."""
 
 SKINS = (0.3, 0.4, 0.5, 0.6, 0.8)
 """Skins to try [sigma_AA]."""
@@ -25,52 +28,48 @@ def cache_file() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitrify" / "replica.json"
 
 
-def fastest(
-    device: str, particles: int, run: Callable[[float, int], None], lanes: Sequence[int], file: Path | None = None
-) -> tuple[float, int]:
-    """The skin and the lanes with which ``run`` takes least time.
+def fastest(run: Callable[[Mapping[str, float]], None], lanes: Sequence[int]) -> dict[str, float]:
+    """The settings with which ``run`` takes least time.
 
     Args:
-        device: the device's name, as exact as can be.
-        particles: particles of a replica.
-        run: runs a fixed piece of work with a skin and a number of lanes.
+        run: runs a fixed piece of work with settings.
         lanes: the block sizes to try; one for a CPU.
-        file: where to remember; the user's cache by default.
-
-    Returns:
-        Skin [sigma_AA] and lanes.
     """
-    file = file or cache_file()
-    key = f"{device}, {particles} particles"
-    known = remembered(file)
-    if key not in known:
-        times = {choice: timed(run, *choice) for choice in product(SKINS, lanes)}
-        skin, count = min(times, key=lambda choice: times[choice])
-        known = {**remembered(file), key: {"skin": skin, "lanes": count}}
-        write(file, known)
-    return float(known[key]["skin"]), int(known[key]["lanes"])
+    choices = [{"skin": skin, "lanes": count} for skin, count in product(SKINS, lanes)]
+    return min(choices, key=lambda settings: timed(run, settings))
 
 
-def timed(run: Callable[[float, int], None], skin: float, lanes: int) -> float:
+def timed(run: Callable[[Mapping[str, float]], None], settings: Mapping[str, float]) -> float:
     """Seconds for one run, after one that compiles and warms up."""
-    run(skin, lanes)
+    run(settings)
     start = time.perf_counter()
-    run(skin, lanes)
+    run(settings)
     return time.perf_counter() - start
 
 
-def remembered(file: Path) -> dict[str, dict[str, float]]:
-    """What was measured before; nothing where the file is missing or damaged, since it can be measured again."""
-    try:
-        known = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return {key: value for key, value in known.items() if isinstance(value, dict) and {"skin", "lanes"} <= set(value)}
+def remembered(hardware: str, particles: int) -> dict[str, float]:
+    """The settings found fastest on ``hardware`` for that many particles; none where they were not measured."""
+    return _read().get(_key(hardware, particles), {})
 
 
-def write(file: Path, known: dict[str, dict[str, float]]) -> None:
-    """Write beside and rename, so that no reader finds half a file."""
+def remember(hardware: str, particles: int, settings: Mapping[str, float]) -> None:
+    """Keep the settings found fastest; written beside and renamed, so that no reader finds half a file."""
+    known = {**_read(), _key(hardware, particles): dict(settings)}
+    file = cache_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_suffix(f".{os.getpid()}.json")
     beside.write_text(json.dumps(known, indent=1, sort_keys=True))
     beside.replace(file)
+
+
+def _key(hardware: str, particles: int) -> str:
+    return f"{hardware}, {particles} particles"
+
+
+def _read() -> dict[str, dict[str, float]]:
+    """What was measured; nothing where the file is missing or damaged, since it can be measured again."""
+    try:
+        known = json.loads(cache_file().read_text())
+    except (OSError, ValueError):
+        return {}
+    return {key: value for key, value in known.items() if isinstance(value, dict) and set(value) == set(SETTINGS)}

@@ -25,11 +25,11 @@ def gpu_here(monkeypatch):
     """A machine with a GPU, HOOMD-blue installed or not."""
 
     def with_hoomd(installed: bool):
-        def replica(pairs, time_step, device):
-            return Stand("replica", "cpu" if device == "cpu" else "gpu:0")
+        def replica(wanted):
+            return Stand("replica", "cpu" if wanted.device == "cpu" else "gpu:0")
 
         monkeypatch.setattr(registry, "_replica", replica)
-        monkeypatch.setattr(registry, "_hoomd", lambda pairs, time_step, device: Stand("hoomd", "gpu:0"))
+        monkeypatch.setattr(registry, "_hoomd", lambda wanted: Stand("hoomd", "gpu:0"))
         monkeypatch.setattr(registry, "_has_hoomd", lambda: installed)
 
     return with_hoomd

@@ -1,42 +1,29 @@
-"""The choice of skin and block size: the fastest, measured once and remembered."""
+"""The choice of skin and block size: the fastest, measured once, remembered, and kept by a run."""
 
 import json
 import time
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from vitrify.md.engines.registry import choose_engine
 from vitrify.md.engines.replica import ReplicaEngine, tuning
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import kob_andersen_pairs
 
-
-def test_the_fastest_is_taken_and_remembered(tmp_path):
-    file, calls = tmp_path / "cache" / "replica.json", []
-
-    def run(skin, lanes):
-        calls.append((skin, lanes))
-        time.sleep(0.001 if (skin, lanes) == (0.5, 512) else 0.02)
-
-    assert tuning.fastest("a device", 100, run, tuning.LANES, file) == (0.5, 512)
-    assert len(calls) == 2 * len(tuning.SKINS) * len(tuning.LANES)
-    calls.clear()
-    assert tuning.fastest("a device", 100, run, tuning.LANES, file) == (0.5, 512)
-    assert not calls
-    tuning.fastest("a device", 200, run, (512,), file)
-    assert len(calls) == 2 * len(tuning.SKINS)
-    assert set(json.loads(file.read_text())) == {"a device, 100 particles", "a device, 200 particles"}
+PAIRS = kob_andersen_pairs()
 
 
-def test_a_damaged_memory_is_measured_anew(tmp_path):
-    file = tmp_path / "replica.json"
-    file.write_text('{"a device, 100 particles": {"skin"')
-    assert tuning.fastest("a device", 100, lambda skin, lanes: time.sleep(skin / 50), (512,), file) == (0.3, 512)
-
-
-def test_a_tuned_engine_keeps_its_settings(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    state = Ensemble(
+    return tmp_path / "vitrify" / "replica.json"
+
+
+@pytest.fixture
+def state():
+    return Ensemble(
         positions=np.array([[[0.0, 0.0], [3.0, 0.0]]]),
         velocities=np.zeros((1, 2, 2)),
         species=np.zeros((1, 2), np.int8),
@@ -45,11 +32,49 @@ def test_a_tuned_engine_keeps_its_settings(tmp_path, monkeypatch):
         replica=np.array([0]),
         step=np.array([0]),
     )
-    engine = ReplicaEngine.tuned(state, pairs=kob_andersen_pairs(), device="cpu", threads=1)
-    assert (tmp_path / "vitrify" / "replica.json").is_file()
-    again = ReplicaEngine(pairs=kob_andersen_pairs(), device="cpu", **engine.settings)
-    assert again.skin == engine.skin
-    assert again.skin in tuning.SKINS
-    assert np.array_equal(
-        again.integrate(replace(state, origin=None), 5).positions, engine.integrate(state, 5).positions
-    )
+
+
+def test_the_fastest_is_taken():
+    calls = []
+
+    def run(settings):
+        calls.append(tuple(settings.values()))
+        time.sleep(0.001 if calls[-1] == (0.5, 512) else 0.02)
+
+    assert tuning.fastest(run, tuning.LANES) == {"skin": 0.5, "lanes": 512}
+    assert len(calls) == 2 * len(tuning.SKINS) * len(tuning.LANES)
+
+
+def test_each_hardware_and_size_is_remembered(cache):
+    tuning.remember("a device", 100, {"skin": 0.3, "lanes": 256})
+    tuning.remember("a device", 200, {"skin": 0.4, "lanes": 512})
+    assert tuning.remembered("a device", 100) == {"skin": 0.3, "lanes": 256}
+    assert tuning.remembered("a device", 300) == tuning.remembered("another", 100) == {}
+    assert set(json.loads(cache.read_text())) == {"a device, 100 particles", "a device, 200 particles"}
+
+
+@pytest.mark.parametrize("damage", ['{"a device, 100 particles": {"skin"', '{"a device, 100 particles": {"skin": 1}}'])
+def test_a_damaged_memory_is_none(cache, damage):
+    cache.parent.mkdir()
+    cache.write_text(damage)
+    assert tuning.remembered("a device", 100) == {}
+
+
+def test_runs_that_begin_take_what_was_found_and_runs_that_go_on_keep_theirs(cache, state):
+    default = ReplicaEngine(pairs=PAIRS, device="cpu", threads=1)
+    tuned = default.tuned(state)
+    assert cache.is_file()
+    assert tuned.skin in tuning.SKINS
+    assert default.as_tuned(2) == tuned
+    assert default.as_tuned(3) == default
+
+    tuning.remember(ReplicaEngine(pairs=PAIRS, device="cpu").hardware, 2, {"skin": 0.3, "lanes": 256})
+    begun = choose_engine("replica", pairs=PAIRS, device="cpu", particles=2)
+    assert isinstance(begun.engine, ReplicaEngine)
+    assert begun.engine.skin == 0.3
+    tuning.remember(begun.engine.hardware, 2, {"skin": 0.8, "lanes": 256})
+    facts = begun.facts["engine_settings"]
+    resumed = choose_engine("replica", pairs=PAIRS, device="cpu", particles=2, settings=facts).engine
+    assert resumed == begun.engine
+    ends = [engine.integrate(replace(state, origin=None), 5).positions for engine in (resumed, begun.engine)]
+    np.testing.assert_array_equal(*ends)
