@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,8 @@ from vitrify.md.rundir import RunDirectory, RunWriter
 REPLICAS_AT_ONCE = 2048
 """Replicas beyond these run after them: enough to fill a GPU, and a checkpoint stays below a gigabyte."""
 
-PARTICLE_STEPS_AT_ONCE, LEAST_STEPS_AT_ONCE = 200_000_000, 1_000
-"""How much an engine is asked for between two looks at the clock: half a minute of a CPU core."""
+SECONDS_AT_ONCE, LEAST_STEPS_AT_ONCE = 10.0, 1_000
+"""How long an engine is left alone between two looks at the clock, once it is known how fast it is."""
 
 PARTICLES_QUENCHED_AT_ONCE = 80_000
 """Frames are gathered until they hold so many particles, so that few replicas, too, keep every core busy to the end."""
@@ -95,6 +96,7 @@ class _Run:
         self.spec, self.engine, self.writer, self.progress, self.interval = spec, engine, writer, progress, interval
         self.thermostat = Thermostat(schedule=spec.schedule)
         self.seen: list[tuple[int, Ensemble]] = []
+        self.piece = LEAST_STEPS_AT_ONCE
 
     def follow(self, ensemble: Ensemble, frame: int) -> None:
         """Take replicas from frame ``frame`` (0: the start) to the last."""
@@ -111,10 +113,12 @@ class _Run:
     def advance(self, ensemble: Ensemble, k: int) -> Ensemble:
         """Integrate up to frame ``k``, in pieces, so that checkpoints and progress come at their time."""
         target = int(self.spec.frame_steps[k - 1])
-        piece = max(LEAST_STEPS_AT_ONCE, PARTICLE_STEPS_AT_ONCE // (ensemble.replicas * ensemble.slots))
         self.note_failures(ensemble)
         while not ensemble.failed.all() and (step := int(ensemble.step[~ensemble.failed][0])) < target:
-            ensemble = self.engine.integrate(ensemble, min(piece, target - step), self.thermostat)
+            begun = time.monotonic()
+            ensemble = self.engine.integrate(ensemble, min(self.piece, target - step), self.thermostat)
+            if self.piece <= target - step and time.monotonic() - begun < SECONDS_AT_ONCE / 2:
+                self.piece *= 2
             self.note_failures(ensemble)
             self.report(ensemble)
             self.checkpoint(ensemble, k - 1)

@@ -85,7 +85,10 @@ class Ensemble:
 
     def select(self, rows: np.ndarray) -> Ensemble:
         """The replicas at ``rows`` (indices or a mask), in that order."""
-        rows = np.arange(self.replicas)[rows]
+        every = np.arange(self.replicas)
+        rows = every[rows]
+        if np.array_equal(rows, every):
+            return self
         arrays = ("positions", "velocities", "species", "box", "replica", "step")
         taken = {name: getattr(self, name)[rows] for name in arrays}
         origin = None if self.origin is None else self.origin[rows]

@@ -124,7 +124,7 @@ def test_only_what_was_asked_for_is_stored(tmp_path, store, frames):
 def test_replicas_do_not_depend_on_their_company(tmp_path, monkeypatch):
     together = cool(quick(), tmp_path / "together")
     monkeypatch.setattr(bulk_run, "REPLICAS_AT_ONCE", 2)
-    monkeypatch.setattr(bulk_run, "PARTICLE_STEPS_AT_ONCE", 1_000)
+    monkeypatch.setattr(bulk_run, "SECONDS_AT_ONCE", 0.0)
     monkeypatch.setattr(bulk_run, "LEAST_STEPS_AT_ONCE", 17)
     apart = cool(quick(), tmp_path / "apart")
     for name, column in together.table.items():
@@ -177,7 +177,7 @@ def test_resume_is_bit_for_bit(tmp_path, monkeypatch, undisturbed, after, batch)
     """Die in the middle of anything: what comes out in the end is the same file, byte by byte."""
     monkeypatch.setattr(bulk_run, "REPLICAS_AT_ONCE", batch)
     monkeypatch.setattr(bulk_run, "LEAST_STEPS_AT_ONCE", 40)
-    monkeypatch.setattr(bulk_run, "PARTICLE_STEPS_AT_ONCE", 1)
+    monkeypatch.setattr(bulk_run, "SECONDS_AT_ONCE", 0.0)
     whole = undisturbed[batch]
     interrupted(monkeypatch, quick(), tmp_path / "broken", after)
     again = cool(quick(), tmp_path / "broken", resume=True)

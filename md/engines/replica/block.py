@@ -79,3 +79,20 @@ def largest(value, scratch):
         result = max(result, scratch[LANES + k])
     cuda.syncthreads()
     return result
+
+
+def sum_before(value, scratch):
+    """Sum of a whole number over the threads before this one."""
+    me = cuda.threadIdx.x
+    scratch[me] = value
+    cuda.syncthreads()
+    if me == 0:
+        before = 0.0
+        for k in range(LANES):
+            own = scratch[k]
+            scratch[k] = before
+            before += own
+    cuda.syncthreads()
+    result = np.int64(scratch[me])
+    cuda.syncthreads()
+    return result

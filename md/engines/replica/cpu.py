@@ -54,15 +54,17 @@ class Cpu:
 
     def integrate(self, task: Task, rows: Iterable[int], steps: int, outcome: Outcome) -> None:
         """Advance the replicas ``rows`` by ``steps`` and write down where they came to."""
-        bath = layout.bath_arrays(task)
+        ensemble, bath = task.ensemble, layout.bath_arrays(task)
 
         def advance(row: int) -> None:
             replica = Replica.of(task, row, SINGLE, WIDTH)
-            now = np.zeros((task.ensemble.slots, 2), SINGLE.fixed)
-            now[replica.slots] = replica.geometry.encode(task.ensemble.positions[row, replica.slots])
+            now = np.zeros((ensemble.slots, 2), SINGLE.fixed)
+            now[replica.slots] = replica.geometry.encode(ensemble.positions[row, replica.slots])
+            here = slice(row, row + 1)
+            origin = task.origins(np.array([row]), ensemble.filled[here], ensemble.positions[here])[0]
 
             def run(neighbours: BlockNeighbours) -> int:
-                replica.load(task.origin(row), task.ensemble.velocities[row])
+                replica.load(origin, ensemble.velocities[row])
                 ended, outcome.step[row] = single.integrate_replica(
                     replica.particles,
                     neighbours,
@@ -72,7 +74,7 @@ class Cpu:
                     replica.externals,
                     bath[row],
                     np.float32(task.time_step),
-                    int(task.ensemble.step[row]),
+                    int(ensemble.step[row]),
                     steps,
                     np.ascontiguousarray(now[:, 0]),
                     np.ascontiguousarray(now[:, 1]),
@@ -81,7 +83,7 @@ class Cpu:
                 return ended
 
             outcome.ended[row] = self.with_room(run, replica)
-            replica.unload(outcome)
+            replica.unload(task.ensemble, outcome)
 
         self.each(advance, rows)
 
@@ -108,7 +110,7 @@ class Cpu:
                 return ended
 
             outcome.ended[row] = self.with_room(run, replica)
-            replica.unload(outcome)
+            replica.unload(task.ensemble, outcome)
 
         self.each(quench, rows)
 
@@ -122,7 +124,7 @@ class Cpu:
 
             def run(neighbours: BlockNeighbours) -> int:
                 return double.energies_replica(
-                    replica.particles, neighbours, replica.grid, replica.box, replica.pairs, values
+                    replica.particles, neighbours, replica.grid, replica.box, replica.pairs, values, np.zeros(1)
                 )
 
             self.with_room(run, replica)
@@ -140,7 +142,7 @@ class Cpu:
 
             def run(neighbours: BlockNeighbours) -> int:
                 return double.forces_replica(
-                    particles, neighbours, replica.grid, replica.box, replica.pairs, replica.externals
+                    particles, neighbours, replica.grid, replica.box, replica.pairs, replica.externals, np.zeros(1)
                 )
 
             self.with_room(run, replica)

@@ -11,15 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import config, cuda, from_dtype
 
-from vitrify.md.engines.replica import block, kernels, layout, minimizer
-from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Geometry, Outcome, Precision, Task
-from vitrify.md.engines.replica.state import LIST_FULL, UNFINISHED
+from vitrify.md.engines.replica import block, kernels, layout
+from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Task
+from vitrify.md.engines.replica.state import UNFINISHED
 from vitrify.md.engines.replica.targets import compile_program, fingerprint
+from vitrify.md.engines.replica.wave import Batch, Wave
 
 SIMULATED = bool(getattr(config, "ENABLE_CUDASIM", False))
 """Whether kernels run in Numba's simulator, which knows neither registers nor caches."""
@@ -67,89 +68,6 @@ def program(precision: Precision, lanes: int) -> SimpleNamespace:
     )
 
 
-class Batch(NamedTuple):
-    """The arrays of R replicas with up to N particles each, as kernels.py wants them."""
-
-    size: Any  # (R,) particles
-    coordinates: Any  # (R, 3, N) fixed point: x and y at the last build; scratch
-    values: Any  # (R, 5, N) vx, vy, fx, fy; scratch
-    indices: Any  # (R, 6, N) species, slot, place; scratch for sorting
-    cells: Any  # (R, 2, cells + 1) scratch for sorting
-    counts: Any  # (R, S, N) neighbours
-    ids: Any  # (R, S, room, N)
-    lengths: Any  # (R, 3) length of a fixed-point step along x and y, skin
-    shape: Any  # (R, 4) columns, rows, margin, limit
-    table: Any  # (4, S, S) pair parameters
-    tethered: Any  # (T,) slots
-    sites: Any  # (R, 2, T)
-    springs: Any  # (2, T)
-    wall_start: Any  # (R, W)
-    wall_stiffness: Any  # (W,)
-    ended: Any  # (R,)
-    clock: Any  # (R,) steps, or force evaluations
-    max_force: Any  # (R,)
-    fire: Any  # (R, 3)
-    now: Any  # (R, 2, N) coordinates by slot
-
-
-def batch_of(task: Task, rows: Sequence[int], origin: np.ndarray, precision: Precision, room: int) -> Batch:
-    """The arrays of the replicas ``rows`` in host memory; ``origin`` (R, N, 2) is where their lists were last built."""
-    ensemble, species, count = task.ensemble, task.pairs.species, len(rows)
-    reach, slots = task.pairs.longest_cutoff + task.skin, ensemble.slots
-    geometries = [Geometry.of(ensemble.box[row], ensemble.periodic, reach, precision) for row in rows]
-    particles = ensemble.particles[rows]
-    boxes = [geometry.state(task.skin, reach, int(n)) for geometry, n in zip(geometries, particles, strict=True)]
-    externals = [layout.external_arrays(task.externals, row, box) for row, box in zip(rows, geometries, strict=True)]
-    cells = max(box.columns * box.rows for box in boxes)
-    real, fixed = precision.real, precision.fixed
-    batch = Batch(
-        size=particles.astype(np.int32),
-        coordinates=np.zeros((count, 3, slots), fixed),
-        values=np.zeros((count, 5, slots), real),
-        indices=np.zeros((count, 6, slots), np.int32),
-        cells=np.zeros((count, 2, cells + 1), np.int32),
-        counts=np.zeros((count, species, slots), np.int32),
-        ids=np.zeros((count, species, room, slots), np.uint16),
-        lengths=np.array([[box.scale_x, box.scale_y, box.skin] for box in boxes], real),
-        shape=np.array([[box.columns, box.rows, box.margin, box.limit] for box in boxes], np.int64),
-        table=np.array(list(layout.pair_parameters(task.pairs, task.skin, precision)), real),
-        tethered=externals[0].slot,
-        sites=np.array([[external.site_x, external.site_y] for external in externals], fixed),
-        springs=np.array([externals[0].stiffness_x, externals[0].stiffness_y], real),
-        wall_start=np.array([external.wall_start for external in externals], fixed),
-        wall_stiffness=externals[0].wall_stiffness,
-        ended=np.full(count, UNFINISHED, np.int64),
-        clock=np.zeros(count, np.int64),
-        max_force=np.full(count, np.inf),
-        fire=np.tile(np.array(minimizer.AT_REST), (count, 1)),
-        now=np.zeros((count, 2, slots), fixed),
-    )
-    geometry, filled = stacked(geometries), ensemble.filled[rows]
-    slot = np.argsort(~filled, axis=1, kind="stable")  # filled ones first
-    fill(batch.now, geometry.encode(np.where(filled[..., None], ensemble.positions[rows], 0.0)))
-    fill(batch.coordinates, geometry.encode(np.where(filled[..., None], origin[rows], 0.0)), slot)
-    fill(batch.values, ensemble.velocities[rows], slot)
-    batch.indices[:, 0] = np.take_along_axis(ensemble.species[rows], slot, axis=1)
-    batch.indices[:, 1] = slot
-    batch.indices[:, 2] = np.argsort(slot, axis=1)
-    return batch
-
-
-def fill(array: np.ndarray, vectors: np.ndarray, slot: np.ndarray | None = None) -> None:
-    """Set the first two rows of each replica in ``array`` to the components of ``vectors`` (R, N, 2) at ``slot``."""
-    if slot is not None:
-        vectors = np.take_along_axis(vectors, slot[..., None], axis=1)
-    array[:, :2] = np.moveaxis(vectors, 2, 1)
-
-
-def stacked(geometries: Sequence[Geometry]) -> Geometry:
-    """One geometry for the positions (R, N, 2) of many replicas."""
-    lengths = np.array([geometry.lengths for geometry in geometries])[:, None]
-    centre = np.array([geometry.centre for geometry in geometries])[:, None]
-    box = np.array([geometry.box for geometry in geometries])[:, None]
-    return Geometry(lengths, centre, box, geometries[0].open_y, geometries[0].precision)
-
-
 @dataclass(frozen=True)
 class Gpus:
     """Runs replicas on the GPUs of this machine, each GPU its share of them.
@@ -157,48 +75,43 @@ class Gpus:
     Attributes:
         devices: which GPUs, as the driver numbers them.
         lanes: threads of a block.
+        threads: cores of the host that prepare and read what runs.
     """
 
     devices: tuple[int, ...]
     lanes: int
+    threads: int
     room: dict[Precision, int] = field(default_factory=lambda: {SINGLE: FIRST_ROOM, DOUBLE: FIRST_ROOM})
 
     def integrate(self, task: Task, rows: Iterable[int], steps: int, outcome: Outcome) -> None:
         """Advance the replicas ``rows`` by ``steps`` and write down where they came to."""
         baths, kernel = layout.bath_arrays(task), program(SINGLE, self.lanes).integrate_kernel
-        origin = np.array([task.origin(row) for row in range(task.ensemble.replicas)])
 
-        def run(wave: list[int]) -> list[int]:
-            batch = batch_of(task, wave, origin, SINGLE, self.room[SINGLE])
-            batch.clock[:] = task.ensemble.step[wave]
-            first = baths[wave[0]]
-            freedom = np.array([baths[row].freedom for row in wave])
-            replica = np.array([baths[row].replica for row in wave])
+        def run(wave: Wave) -> list[int]:
+            device = wave.on_device(cuda.to_device, cuda.device_array)
+            first = baths[wave.rows[0]]
+            freedom = np.array([baths[row].freedom for row in wave.rows])
+            replica = np.array([baths[row].replica for row in wave.rows])
             bath = first.knot_step, first.knot_kt, first.member, freedom, first.memory, first.seed, replica
-            device = Batch(*map(cuda.to_device, batch))
             given = [cuda.to_device(value) if isinstance(value, np.ndarray) else value for value in bath]
             for done in range(0, steps, STEPS_PER_LAUNCH):
                 launch = min(STEPS_PER_LAUNCH, steps - done)
                 self.launch(kernel, device, *given, np.float32(task.time_step), launch)
-            return self.unload(task, wave, batch, device, SINGLE, outcome)
+            return wave.read(device, outcome)
 
         self.each(run, task, list(rows), SINGLE)
 
     def minimize(self, task: Task, rows: Iterable[int], fmax: float, evaluations: int, outcome: Outcome) -> None:
         """Minimise the replicas ``rows`` and write down where they came to."""
 
-        def run(wave: list[int]) -> list[int]:
-            batch = batch_of(task, wave, task.ensemble.positions, DOUBLE, self.room[DOUBLE])
-            batch.values[:, :2] = 0.0
-            device = Batch(*map(cuda.to_device, batch))
+        def run(wave: Wave) -> list[int]:
+            device = wave.on_device(cuda.to_device, cuda.device_array)
             for done in range(0, evaluations, EVALUATIONS_PER_LAUNCH):
                 launch = min(EVALUATIONS_PER_LAUNCH, evaluations - done)
                 self.launch(program(DOUBLE, self.lanes).minimize_kernel, device, fmax, launch)
                 if (device.ended.copy_to_host() != UNFINISHED).all():
                     break
-            outcome.max_force[wave] = device.max_force.copy_to_host()
-            outcome.evaluations[wave] = device.clock.copy_to_host()
-            return self.unload(task, wave, batch, device, DOUBLE, outcome)
+            return wave.read(device, outcome)
 
         self.each(run, task, list(rows), DOUBLE)
 
@@ -209,43 +122,21 @@ class Gpus:
         allow_shared_memory(kernel, everything, coordinates)
         kernel[len(batch.size), self.lanes, 0, coordinates](*everything)
 
-    def unload(
-        self, task: Task, wave: list[int], batch: Batch, device: Batch, precision: Precision, outcome: Outcome
-    ) -> list[int]:
-        """Write down where a wave came to; returns the replicas whose lists were full, to be run again."""
-        reach = task.pairs.longest_cutoff + task.skin
-        box, periodic = task.ensemble.box, task.ensemble.periodic
-        ended, clock = device.ended.copy_to_host(), device.clock.copy_to_host()
-        now, built = device.now.copy_to_host(), device.coordinates.copy_to_host()
-        velocities, slots = device.values.copy_to_host(), device.indices.copy_to_host()
-        full = []
-        for place, row in enumerate(wave):
-            if ended[place] == LIST_FULL:
-                full.append(row)
-                continue
-            geometry = Geometry.of(box[row], periodic, reach, precision)
-            slot = slots[place, 1, : batch.size[place]]
-            outcome.positions[row, slot] = geometry.decode(now[place].T[slot])
-            outcome.ended[row] = ended[place]
-            if precision is SINGLE:
-                outcome.velocities[row, slot] = velocities[place, :2, : len(slot)].T
-                outcome.origin[row, slot] = geometry.decode(built[place, :2, : len(slot)].T)
-                outcome.step[row] = clock[place]
-        return full
-
-    def each(self, run: Callable[[list[int]], list[int]], task: Task, rows: list[int], precision: Precision) -> None:
+    def each(self, run: Callable[[Wave], list[int]], task: Task, rows: list[int], precision: Precision) -> None:
         """Run all replicas, in waves that fit, on all GPUs; those whose lists were full again with longer ones."""
         if not rows:
             return
         share = -(-len(rows) // len(self.devices))
 
+        def wave_of(members: Sequence[int]) -> Wave:
+            return Wave(task, np.array(members), precision, self.room[precision], self.threads)
+
         def on(device: int, part: list[int]) -> list[int]:
             cuda.select_device(device)
             free = MEMORY_SHARE * cuda.current_context().get_memory_info()[0]
             largest = max(part, key=lambda row: np.prod(task.ensemble.box[row]))
-            probe = batch_of(task, [largest], task.ensemble.positions, precision, self.room[precision])
-            wave = int(max(min(free / sum(array.nbytes for array in probe), len(part)), 1))
-            return [row for first in range(0, len(part), wave) for row in run(part[first : first + wave])]
+            fit = int(max(min(free / wave_of([largest]).bytes_of_one(), len(part)), 1))
+            return [row for first in range(0, len(part), fit) for row in run(wave_of(part[first : first + fit]))]
 
         parts = [rows[first : first + share] for first in range(0, len(rows), share)]
         with ThreadPoolExecutor(len(parts)) as pool:

@@ -11,9 +11,9 @@ from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST
 from vitrify.md.engines.replica.thermostat import rescaling
 
 
-def rebuild(particles, neighbours, grid, box, pairs):
+def rebuild(particles, neighbours, grid, box, pairs, scratch):
     """Sort, and list the neighbours anew; False when the list is too small."""
-    sort_particles(particles, grid, box)
+    sort_particles(particles, grid, box, scratch)
     return list_neighbours(particles, neighbours, grid, box, pairs)
 
 
@@ -109,7 +109,7 @@ def integrate_replica(
     slack2 = slack2_of(box)
     step, at_origin, moved, due = start, True, False, True
     while True:
-        if due and not rebuild(particles, neighbours, grid, box, pairs):
+        if due and not rebuild(particles, neighbours, grid, box, pairs, scratch):
             return LIST_FULL, step
         if at_origin:
             go_to(particles, current_x, current_y)

@@ -58,7 +58,8 @@ class ReplicaEngine:
         pairs: the pair table.
         time_step: dt [tau].
         device: "cpu", "gpu" for all GPUs, "gpu:0,1" for some, "auto" for all GPUs or, without one, the CPU.
-        threads: how many replicas run at once on the CPU; None for every core this process may use.
+        threads: how many replicas run at once on the CPU, or are prepared at once for a GPU; None for every core this
+            process may use.
         skin: by how much the neighbour list reaches beyond the cut-off [sigma_AA].
         lanes: threads of a GPU block.
         name: "replica".
@@ -98,7 +99,7 @@ class ReplicaEngine:
         object.__setattr__(self, "device", device)
         object.__setattr__(self, "threads", threads)
         object.__setattr__(self, "cpu", cpu)
-        object.__setattr__(self, "processor", cpu if device == "cpu" else gpus(device, self.lanes))
+        object.__setattr__(self, "processor", cpu if device == "cpu" else gpus(device, self.lanes, threads))
 
     @property
     def settings(self) -> dict[str, float]:
@@ -160,9 +161,10 @@ class ReplicaEngine:
         if steps == 0:
             return ensemble
         failure = startable(ensemble)
-        outcome = Outcome.unchanged(ensemble)
+        rows = to_run(ensemble, failure)
+        outcome = Outcome.of(ensemble, rows)
         outcome.step[~np.array([bool(reason) for reason in failure])] += steps  # empty replicas have a clock as well
-        self.processor.integrate(task, to_run(ensemble, failure), steps, outcome)
+        self.processor.integrate(task, rows, steps, outcome)
         return replace(
             ensemble,
             positions=outcome.positions,
@@ -192,8 +194,9 @@ class ReplicaEngine:
             raise ValueError(f"fmax: got {fmax}, expected a positive force")
         task = self.task(ensemble, externals)
         failure = startable(ensemble)
-        outcome = Outcome.unchanged(ensemble)
-        self.processor.minimize(task, to_run(ensemble, failure), fmax, MOST_EVALUATIONS, outcome)
+        rows = to_run(ensemble, failure)
+        outcome = Outcome.of(ensemble, rows)
+        self.processor.minimize(task, rows, fmax, MOST_EVALUATIONS, outcome)
         minimized = replace(ensemble, positions=outcome.positions, failure=ended(failure, outcome), origin=None)
         return Minimized(
             ensemble=minimized,
@@ -261,13 +264,13 @@ def gpu_name() -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def gpus(device: str, lanes: int) -> Gpus:
+def gpus(device: str, lanes: int, threads: int) -> Gpus:
     """The GPUs that ``device`` names; their program is not touched where none is asked for."""
     if device != "gpu" and not device.startswith("gpu:"):
         raise ValueError(f"device: got {device!r}, expected 'auto', 'cpu', 'gpu' or 'gpu:0,1'")
     from vitrify.md.engines.replica.cuda import Gpus, devices_of
 
-    return Gpus(devices_of(device), lanes)
+    return Gpus(devices_of(device), lanes, threads)
 
 
 def cores() -> int:
@@ -277,20 +280,19 @@ def cores() -> int:
 
 def startable(ensemble: Ensemble) -> list[str]:
     """Why each replica cannot be run; "" where it can."""
-    failure = list(ensemble.failure)
-    for row in np.flatnonzero(~ensemble.failed):
-        filled = ensemble.filled[row]
-        positions, velocities = ensemble.positions[row, filled], ensemble.velocities[row, filled]
-        if not (np.isfinite(positions).all() and np.isfinite(velocities).all()):
-            failure[row] = NOT_FINITE
-        elif not ensemble.periodic[1] and ((positions[:, 1] < 0) | (positions[:, 1] > ensemble.box[row, 1])).any():
-            failure[row] = OUTSIDE
-    return failure
+    positions, empty = ensemble.positions, ~ensemble.filled
+    finite = (np.isfinite(positions).all(axis=2) & np.isfinite(ensemble.velocities).all(axis=2)) | empty
+    reasons = np.where(finite.all(axis=1), "", NOT_FINITE)
+    if not ensemble.periodic[1]:
+        within = ((positions[..., 1] >= 0) & (positions[..., 1] <= ensemble.box[:, 1:])) | empty
+        reasons = np.where(finite.all(axis=1) & ~within.all(axis=1), OUTSIDE, reasons)
+    return [known or str(found) for known, found in zip(ensemble.failure, reasons, strict=True)]
 
 
 def to_run(ensemble: Ensemble, failure: Sequence[str]) -> list[int]:
     """The replicas that are well and hold particles."""
-    return [row for row in range(ensemble.replicas) if not failure[row] and ensemble.filled[row].any()]
+    holds = ensemble.particles > 0
+    return [row for row in range(ensemble.replicas) if holds[row] and not failure[row]]
 
 
 def measurable(ensemble: Ensemble, values: np.ndarray) -> list[int]:

@@ -1,6 +1,6 @@
 """What a GPU launches: one thread block a replica, its coordinates in shared memory, until its segment is done.
 
-Arguments are the fields of cuda.Batch. targets.py compiles these functions with the program, which they call by name.
+Arguments are the fields of wave.Batch. targets.py compiles these functions with the program, which they call by name.
 """
 
 # pyright: reportArgumentType=false
@@ -33,35 +33,27 @@ coordinate = int32
 """The compiler's name for fixed-point numbers, bound anew for each precision."""
 
 
-def particles_of(size, coordinates, values, indices, shared, row):
+def particles_of(size, built, velocities, species, slot, place, forces, shared, row):
     """The particles of replica ``row``, with their coordinates in shared memory."""
     n = size[row]
     return Particles(
         shared[:n],
         shared[n : 2 * n],
-        values[row, 0, :n],
-        values[row, 1, :n],
-        values[row, 2, :n],
-        values[row, 3, :n],
-        indices[row, 0, :n],
-        indices[row, 1, :n],
-        indices[row, 2],
-        coordinates[row, 0, :n],
-        coordinates[row, 1, :n],
+        velocities[row, 0, :n],
+        velocities[row, 1, :n],
+        forces[row, 0, :n],
+        forces[row, 1, :n],
+        species[row, :n],
+        slot[row, :n],
+        place[row],
+        built[row, 0, :n],
+        built[row, 1, :n],
     )
 
 
-def grid_of(coordinates, values, indices, cells, row):
+def grid_of(order, spare, spare_real, cells, row):
     """Scratch for sorting."""
-    return Grid(
-        cells[row, 0],
-        cells[row, 1],
-        indices[row, 3],
-        indices[row, 4],
-        coordinates[row, 2],
-        values[row, 4],
-        indices[row, 5],
-    )
+    return Grid(cells[row, 0], cells[row, 1], order[row, 0], order[row, 1], spare[row], spare_real[row], order[row, 2])
 
 
 def box_of(lengths, shape, row):
@@ -88,8 +80,8 @@ def leave_coordinates(particles, now):
 
 
 def integrate_kernel(
-    size, coordinates, values, indices, cells, counts, ids, lengths, shape, table, tethered, sites, springs, wall_start,
-    wall_stiffness, ended, clock, max_force, fire, now,
+    size, now, built, velocities, species, slot, place, forces, order, spare, spare_real, cells, counts, ids,
+    lengths, shape, table, tethered, sites, springs, wall_start, wall_stiffness, ended, clock, max_force, fire,
     knot_step, knot_kt, member, freedom, memory, seed, replica, time_step, steps,
 ):  # fmt: skip
     """Advance every replica that has not failed by ``steps``."""
@@ -98,12 +90,12 @@ def integrate_kernel(
         return
     scratch = cuda.shared.array(SCRATCH, float64)
     shared = cuda.shared.array(0, coordinate)
-    particles = particles_of(size, coordinates, values, indices, shared, row)
+    particles = particles_of(size, built, velocities, species, slot, place, forces, shared, row)
     take_coordinates(particles)
     how, at = integrate_replica(
         particles,
         Neighbours(counts[row], ids[row]),
-        grid_of(coordinates, values, indices, cells, row),
+        grid_of(order, spare, spare_real, cells, row),
         box_of(lengths, shape, row),
         Pairs(table[0], table[1], table[2], table[3]),
         Externals(tethered, sites[row, 0], sites[row, 1], springs[0], springs[1], wall_start[row], wall_stiffness),
@@ -122,8 +114,8 @@ def integrate_kernel(
 
 
 def minimize_kernel(
-    size, coordinates, values, indices, cells, counts, ids, lengths, shape, table, tethered, sites, springs, wall_start,
-    wall_stiffness, ended, clock, max_force, fire, now,
+    size, now, built, velocities, species, slot, place, forces, order, spare, spare_real, cells, counts, ids,
+    lengths, shape, table, tethered, sites, springs, wall_start, wall_stiffness, ended, clock, max_force, fire,
     fmax, evaluations,
 ):  # fmt: skip
     """Take every replica that is not done nearer to its minimum; ``clock`` counts force evaluations."""
@@ -132,12 +124,12 @@ def minimize_kernel(
         return
     scratch = cuda.shared.array(SCRATCH, float64)
     shared = cuda.shared.array(0, coordinate)
-    particles = particles_of(size, coordinates, values, indices, shared, row)
+    particles = particles_of(size, built, velocities, species, slot, place, forces, shared, row)
     take_coordinates(particles)
     how, strongest, spent = minimize_replica(
         particles,
         Neighbours(counts[row], ids[row]),
-        grid_of(coordinates, values, indices, cells, row),
+        grid_of(order, spare, spare_real, cells, row),
         box_of(lengths, shape, row),
         Pairs(table[0], table[1], table[2], table[3]),
         Externals(tethered, sites[row, 0], sites[row, 1], springs[0], springs[1], wall_start[row], wall_stiffness),
@@ -148,8 +140,8 @@ def minimize_kernel(
     )
     leave_coordinates(particles, now[row])
     for i in range(lane(), size[row], lanes()):  # the next launch goes on from here
-        coordinates[row, 0, i] = particles.x[i]
-        coordinates[row, 1, i] = particles.y[i]
+        particles.built_x[i] = particles.x[i]
+        particles.built_y[i] = particles.y[i]
     if lane() == 0:
         ended[row] = how
         clock[row] += spent

@@ -205,12 +205,24 @@ class Task:
     thermostat: Thermostat | None = None
     externals: Sequence[External] = ()
 
-    def origin(self, row: int) -> np.ndarray:
-        """Where the neighbour list was last built; the positions, where that is not known of every particle."""
-        ensemble = self.ensemble
-        if ensemble.origin is None or not np.isfinite(ensemble.origin[row, ensemble.filled[row]]).all():
-            return ensemble.positions[row]
-        return ensemble.origin[row]
+    @property
+    def reach(self) -> float:
+        """How far the neighbour lists reach [sigma_AA]."""
+        return self.pairs.longest_cutoff + self.skin
+
+    def origins(self, rows: np.ndarray, filled: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Where neighbour lists were last built; the positions, where that is not known of every particle.
+
+        Args:
+            rows: (R,) replicas.
+            filled: (R, N) which of their slots hold a particle.
+            positions: (R, N, 2) of those, and finite numbers in between.
+        """
+        if self.ensemble.origin is None:
+            return positions
+        origin = self.ensemble.origin[rows]
+        known = np.all(np.isfinite(origin).all(axis=2) | ~filled, axis=1, keepdims=True)
+        return np.where((known & filled)[..., None], origin, positions)
 
 
 @dataclass(frozen=True)
@@ -226,17 +238,21 @@ class Outcome:
     evaluations: np.ndarray
 
     @classmethod
-    def unchanged(cls, ensemble: Ensemble) -> Outcome:
-        """Everything as it was."""
-        return cls(
-            positions=ensemble.positions.copy(),
-            velocities=ensemble.velocities.copy(),
-            origin=np.full_like(ensemble.positions, np.nan),
+    def of(cls, ensemble: Ensemble, running: Sequence[int]) -> Outcome:
+        """Everything as it was, but for what whoever runs the replicas ``running`` is to fill in: all of their rows."""
+        idle = np.setdiff1d(np.arange(ensemble.replicas), running)
+        outcome = cls(
+            positions=np.empty_like(ensemble.positions),
+            velocities=np.empty_like(ensemble.velocities),
+            origin=np.empty_like(ensemble.positions),
             step=ensemble.step.copy(),
             ended=np.full(ensemble.replicas, DONE),
             max_force=np.full(ensemble.replicas, np.nan),
             evaluations=np.zeros(ensemble.replicas, np.int64),
         )
+        outcome.positions[idle], outcome.velocities[idle] = ensemble.positions[idle], ensemble.velocities[idle]
+        outcome.origin[idle] = np.nan
+        return outcome
 
 
 class Replica(NamedTuple):
@@ -255,7 +271,7 @@ class Replica(NamedTuple):
     @classmethod
     def of(cls, task: Task, row: int, precision: Precision, padding: int) -> Replica:
         """Arrays for replica ``row``, not yet filled."""
-        ensemble, reach = task.ensemble, task.pairs.longest_cutoff + task.skin
+        ensemble, reach = task.ensemble, task.reach
         geometry = Geometry.of(ensemble.box[row], ensemble.periodic, reach, precision)
         slots = np.flatnonzero(ensemble.filled[row])
         box = geometry.state(task.skin, reach, len(slots))
@@ -280,10 +296,15 @@ class Replica(NamedTuple):
         particles.slot[:] = self.slots
         particles.place[self.slots] = np.arange(count)
 
-    def unload(self, outcome: Outcome) -> None:
-        """Write down where the particles came to, by slot."""
+    def unload(self, before: Ensemble, outcome: Outcome) -> None:
+        """Write down where the particles came to, by slot; empty slots keep what was in them ``before``."""
         particles, count = self.particles, len(self.slots)
         rows = self.row, particles.slot
+        outcome.positions[self.row], outcome.velocities[self.row] = (
+            before.positions[self.row],
+            before.velocities[self.row],
+        )
+        outcome.origin[self.row] = np.nan
         outcome.positions[rows] = self.geometry.decode(np.stack([particles.x, particles.y], axis=1)[:count])
         outcome.velocities[rows] = np.stack([particles.vx, particles.vy], axis=1)
         outcome.origin[rows] = self.geometry.decode(np.stack([particles.built_x, particles.built_y], axis=1))

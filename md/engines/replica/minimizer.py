@@ -75,7 +75,7 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, f
     strongest = math.inf
     due = True
     for evaluation in range(1, evaluations + 1):
-        if due and not rebuild(particles, neighbours, grid, box, pairs):
+        if due and not rebuild(particles, neighbours, grid, box, pairs, scratch):
             return LIST_FULL, strongest, evaluation
         all_forces(particles, neighbours, box, pairs, externals)
         power, force2, speed2, strongest = measure(particles, scratch)

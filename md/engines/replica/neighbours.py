@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from vitrify.md.engines.replica.serial import SHIFT, add_one, all_lanes, barrier, fixed, lane, lanes, real
+from vitrify.md.engines.replica.serial import SHIFT, add_one, all_lanes, barrier, fixed, lane, lanes, real, sum_before
 
 
-def sort_particles(particles, grid, box):
+def sort_particles(particles, grid, box, scratch):
     """Renumber the particles cell by cell, by slot within a cell whatever order the lanes come in."""
     n = len(particles.slot)
     cells = box.columns * box.rows
@@ -23,14 +23,19 @@ def sort_particles(particles, grid, box):
         grid.cell[i] = cell_of(column_of(particles, i, box), row_of(particles, i, box), box)
         add_one(grid.cursor, grid.cell[i])
     barrier()
+    share = (cells + lanes() - 1) // lanes()  # of the cells, lane by lane
+    first, last = lane() * share, min((lane() + 1) * share, cells)
+    own = 0
+    for cell in range(first, last):
+        own += grid.cursor[cell]
+    before = sum_before(own, scratch)
+    for cell in range(first, last):
+        size = grid.cursor[cell]
+        grid.start[cell] = before
+        grid.cursor[cell] = before
+        before += size
     if lane() == 0:
-        before = 0
-        for cell in range(cells):
-            size = grid.cursor[cell]
-            grid.start[cell] = before
-            grid.cursor[cell] = before
-            before += size
-        grid.start[cells] = before
+        grid.start[cells] = n
     barrier()
     for i in range(lane(), n, lanes()):
         grid.member[add_one(grid.cursor, grid.cell[i])] = i

@@ -50,6 +50,11 @@ def largest(value, scratch):
     return value
 
 
+def sum_before(value, scratch):
+    """Sum of a whole number over the lanes before this one."""
+    return 0
+
+
 def add_one(counts, index) -> int:
     """Add one to ``counts[index]``, whichever lanes do so at once, and return what it was."""
     before = counts[index]
