@@ -1,15 +1,17 @@
 """What a film is: profiles against height, its surface, its bulk, the energy of that bulk, pieces to learn from.
 
-Two-dimensional films roughen, and a groove can be 20 sigma deep: nothing here takes the mean height for the surface.
-The bulk is found from the local surface, column by column, and profiles count only the area that lies in it.
+Two-dimensional films roughen, a groove can be 20 sigma deep, and cold films enclose pores: nothing here takes the mean
+height for the surface. Whatever borders a void is surface, and how deep a place lies is its distance from the nearest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from vitrify.md.model import SUBSTRATE, A, B
 from vitrify.md.surface import attached
@@ -17,6 +19,13 @@ from vitrify.md.surface import attached
 COLUMN = 1.5
 """Width of the columns the surface is read from [sigma_AA]: the reach of a bond, so that no column of a film is empty
 for want of particles."""
+
+VOID_RADIUS = 1.25
+"""A void holds a circle of this radius without a particle's centre, which a missing particle alone, of 1.1 to its
+neighbours, does not [sigma_AA]."""
+
+PIXEL = 0.2
+"""Spacing of the points at which voids are looked for [sigma_AA]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +95,54 @@ class Film:
         """Root mean square of the local surface about its mean [sigma_AA]."""
         return float(self.surface().std())
 
-    def ceiling(self, depth: float) -> np.ndarray:
-        """Height up to which each column lies at least ``depth`` below the surface, sideways too, (columns,).
+    @cached_property
+    def pixels(self) -> Pixels:
+        """The film as a picture: how deep below the nearest surface every point of it lies."""
+        columns = round(self.box_length / PIXEL)
+        rows = int((self.positions[:, 1].max() - self.floor + 2 * VOID_RADIUS) / PIXEL)
+        x = self.box_length / columns * (np.arange(columns) + 0.5)
+        edges = self.floor + PIXEL * np.arange(rows + 1)
+        points = np.stack(np.meshgrid(x, edges[1:] - PIXEL / 2), axis=-1).reshape(-1, 2)
+        # What is near the floor is filled by the substrate, if not by the film.
+        void = (self._tree(self.positions).query(points)[0] > VOID_RADIUS) & (points[:, 1] > self.floor + VOID_RADIUS)
+        depth = self._tree(points[void]).query(points)[0] - VOID_RADIUS
+        return Pixels(
+            edges=edges, width=self.box_length / columns, depth=depth.reshape(rows, columns), voids=points[void]
+        )
 
-        It is the local surface, lowered by the depth and eroded over that width, so that the wall of a groove counts
-        as surface.
-        """
-        heights = self.surface()
-        reach = int(np.ceil(depth / self.box_length * self.columns))
-        near = [np.roll(heights, shift) for shift in range(-reach, reach + 1)]
-        return np.min(near, axis=0) - depth
+    @cached_property
+    def depth(self) -> np.ndarray:
+        """(N,) how far each particle lies below the nearest surface, of a pore too: 0 at it [sigma_AA]."""
+        inside = np.column_stack([self.positions[:, 0] % self.box_length, self.positions[:, 1]])
+        return np.maximum(self._tree(self.pixels.voids).query(inside)[0] - VOID_RADIUS, 0.0)
+
+    def _tree(self, points: np.ndarray) -> KDTree:
+        """For nearest neighbours, periodic in x."""
+        inside = np.column_stack([points[:, 0] % self.box_length, points[:, 1]])
+        return KDTree(inside, boxsize=[self.box_length, 0.0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """Points all over a film and above it, in rows.
+
+    Attributes:
+        edges: (K + 1,) heights between the rows [sigma_AA].
+        width: of a column [sigma_AA].
+        depth: (K, columns) how far below the nearest surface each lies; negative outside the film [sigma_AA].
+        voids: (V, 2) those that lie in a void [sigma_AA].
+    """
+
+    edges: np.ndarray
+    width: float
+    depth: np.ndarray
+    voids: np.ndarray
+
+    def areas(self, heights: np.ndarray, depth: float) -> np.ndarray:
+        """Area between each two of ``heights`` (J,) that lies at least ``depth`` deep, (J - 1,) [sigma_AA^2]."""
+        rows = (self.depth >= depth).sum(axis=1) * self.width * np.diff(self.edges)
+        below = np.concatenate([[0.0], np.cumsum(rows)])
+        return np.diff(np.interp(heights, self.edges, below))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +180,13 @@ def height_profile(
         film: the film.
         velocities: (M, 2) of the configuration the film was taken from, for the temperature [sigma_AA / tau].
         width: height of a bin [sigma_AA].
-        depth: only what lies this far below the local surface is counted [sigma_AA]; 0 counts all up to the surface.
+        depth: only what lies this far below the nearest surface is counted [sigma_AA]; 0 counts all up to the surface.
     """
-    ceiling = film.ceiling(depth)
     bins = max(1, int(np.ceil((film.surface().max() - film.floor) / width)))
     edges = film.floor + width * np.arange(bins + 1)
-    reached = np.clip(ceiling[:, None] - edges[None, :-1], 0.0, width)
-    area = reached.sum(axis=0) * film.box_length / film.columns
+    area = film.pixels.areas(edges, depth)
     y = film.positions[:, 1]
-    counted = (y >= film.floor) & (y <= ceiling[film.column_of(film.positions[:, 0])])
+    counted = (y >= film.floor) & (film.depth >= depth)
     place = np.clip(((y[counted] - film.floor) / width).astype(np.int64), 0, bins - 1)
     particles = np.bincount(place, minlength=bins)
     count_a = np.bincount(place[film.species[counted] == A], minlength=bins)
@@ -167,7 +212,7 @@ class Bulk:
     Attributes:
         low: lower face [sigma_AA].
         high: upper face [sigma_AA].
-        depth: least distance to the local surface [sigma_AA].
+        depth: least distance to the nearest surface [sigma_AA].
     """
 
     low: float
@@ -177,13 +222,11 @@ class Bulk:
     def members(self, film: Film) -> np.ndarray:
         """Which of the film's particles are bulk, (N,) bool."""
         y = film.positions[:, 1]
-        interior = y <= film.ceiling(self.depth)[film.column_of(film.positions[:, 0])]
-        return (y >= self.low) & (y <= self.high) & interior
+        return (y >= self.low) & (y <= self.high) & (film.depth >= self.depth)
 
     def area(self, film: Film) -> float:
         """Area of the bulk [sigma_AA^2]."""
-        reached = np.clip(np.minimum(film.ceiling(self.depth), self.high) - self.low, 0.0, None)
-        return float(reached.sum() * film.box_length / film.columns)
+        return float(film.pixels.areas(np.array([self.low, self.high]), self.depth)[0])
 
 
 SURFACE_DEPTH = 4.0

@@ -69,27 +69,32 @@ def bulk_state(run: RunDirectory, frame: int | None = None, bulk: Bulk | None = 
     """
     bulk = bulk or bulk_of(run)
     frame = last_frame(run) if frame is None else frame
-    replicas = _with_frame(run, frame)
+    state = _bulk_state(run, frame, bulk)
+    if not state.particles.all():
+        raise ValueError(
+            f"{run.path}: film {state.replicas[state.particles.argmin()]} has no particle from {bulk.low:.1f} to "
+            f"{bulk.high:.1f}, {bulk.depth} below its surface; expected a thicker film or another slab"
+        )
+    return state
+
+
+def _bulk_state(run: RunDirectory, frame: int, bulk: Bulk) -> BulkState:
+    """What :func:`bulk_state` returns; NaN where a film has no bulk."""
     pairs = deposition_spec(run).pairs
     rows = []
-    for replica in replicas:
+    for replica in _with_frame(run, frame):
         end = run.configuration(replica, frame, inherent=True)
         film = Film.of(end.positions, end.species, float(end.box[0]))
         member = bulk.members(film)
-        if not member.any():
-            raise ValueError(
-                f"{run.path}: film {replica} has no particle from {bulk.low:.1f} to {bulk.high:.1f}, {bulk.depth} "
-                "below its surface; expected a thicker film or another slab"
-            )
         energies = particle_energies(pairs, end.positions, end.species, end.box, end.periodic)[film.slots]
-        count = int(member.sum())
+        count, any_bulk = int(member.sum()), bool(member.any())
         rows.append(
             {
                 "replicas": replica,
                 "particles": count,
-                "energy": energies[member].mean(),
-                "density": count / bulk.area(film),
-                "fraction_a": (film.species[member] == A).mean(),
+                "energy": energies[member].mean() if any_bulk else np.nan,
+                "density": count / bulk.area(film) if any_bulk else np.nan,
+                "fraction_a": (film.species[member] == A).mean() if any_bulk else np.nan,
                 "thickness": film.thickness(),
                 "roughness": film.roughness(),
             }
@@ -101,7 +106,8 @@ def film_cooling_curve(run: RunDirectory, bulk: Bulk | None = None) -> CoolingCu
     """Bulk E_IS against temperature of films cooled on their substrate: what Tg is read from.
 
     The slab is that of the cold films at the end and stays where it is; what counts at each frame is the part of it
-    below the surface of that frame. The instantaneous energies are those of the table: of the whole film.
+    below the surfaces of that frame, NaN where a hot film is all pores. The instantaneous energies are those of the
+    table: of the whole film.
     """
     spec = film_cooling_spec(run)
     bulk = bulk or bulk_of(run)
@@ -113,7 +119,7 @@ def film_cooling_curve(run: RunDirectory, bulk: Bulk | None = None) -> CoolingCu
     converged = np.zeros(energy.shape, dtype=bool)
     converged[row, column] = table["converged"]
     for place, frame in enumerate(frames):
-        state = bulk_state(run, int(frame), bulk)
+        state = _bulk_state(run, int(frame), bulk)
         energy[np.searchsorted(replicas, state.replicas), place] = state.energy
     energy[~converged] = np.nan
     kt_set = np.array([table["kt_set"][table["frame"] == frame][0] for frame in frames])

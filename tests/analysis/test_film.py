@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vitrify.analysis.film import Bulk, Film, cut_out, find_bulk, height_profile
+from vitrify.analysis.film import PIXEL, Bulk, Film, cut_out, find_bulk, height_profile
 from vitrify.md.model import EMPTY, SUBSTRATE, A, B
 from vitrify.md.surface import BOND_REACH, attached, film_top
 
@@ -139,10 +139,29 @@ def test_the_bulk_leaves_out_the_sides_of_a_groove():
     bulk = Bulk(low=5.0, high=25.0, depth=4.0)
     member = bulk.members(film)
     x, y = film.positions[member].T
-    high = y > 6.0
-    assert np.abs(x[high]).min() >= 3 + 4.0 - 1.5
-    assert np.abs(x[~high]).min() < 1.0
+    beside, below = y > 12.0, y < 6.0 - PIXEL  # of the bottom of the groove, at 10
+    assert np.abs(x[beside]).min() >= 3 + 4.0 - PIXEL
+    assert np.abs(x[below]).min() < 1.0
     assert member.sum() / bulk.area(film) == pytest.approx(4.0, rel=0.03)
+
+
+def test_a_pore_is_surface_and_a_missing_particle_is_not():
+    film = lattice_film()
+    distance = np.hypot(film.positions[:, 0] - 0.5, film.positions[:, 1] - 15.0)
+    slab = Bulk(low=5.5, high=25.5, depth=3.0)
+    assert film.depth[distance < 0.1] == pytest.approx(30.0 - 15.0, abs=PIXEL)
+
+    def without(near):
+        kept = distance > near
+        return replace(film, positions=film.positions[kept], species=film.species[kept], slots=film.slots[kept])
+
+    vacancy, pore = without(0.1), without(2.1)
+    assert slab.members(vacancy).sum() == slab.members(film).sum() - 1
+    assert slab.area(vacancy) == pytest.approx(slab.area(film))
+    near = distance[distance > 2.1][slab.members(pore)]
+    assert near.min() > 3.0 + 1.0  # 3 from the pore's rim, whose particles lie between 2.1 and 2.9 from its middle
+    assert near.min() < 3.0 + 2.9
+    assert slab.members(pore).sum() / slab.area(pore) == pytest.approx(1.0, rel=0.03)
 
 
 def test_a_film_without_interior_says_so():

@@ -80,5 +80,6 @@ def test_descriptors_are_those_of_the_bulk(run):
 def test_an_analysis_of_films(run, tmp_path):
     analyze([run], tmp_path / "analysis")
     assert {file.name for file in (tmp_path / "analysis").rglob("*.*")} == {
-        "films.csv", "film_structure.csv", "film_profile.csv", "film_profile.png", "film_films.png", "provenance.json",
+        "films.csv", "film_energies.csv", "film_structure.csv", "film_profile.csv", "film_profile.png",
+        "film_films.png", "provenance.json",
     }  # fmt: skip
