@@ -51,7 +51,13 @@ from vitrify.analysis.figures import (
 from vitrify.analysis.film_comparison import compare_films
 from vitrify.analysis.film_energies import bulk_of, film_columns, film_cooling_curve
 from vitrify.analysis.film_structure import film_ends, film_structure_columns, mean_profile, profile_columns
-from vitrify.analysis.glass_transition import GlassTransition, Windows, glass_transition, transition_columns
+from vitrify.analysis.glass_transition import (
+    FILM_WINDOWS,
+    GlassTransition,
+    Windows,
+    glass_transition,
+    transition_columns,
+)
 from vitrify.analysis.structure import (
     INHERENT,
     mean_radial_distributions,
@@ -89,6 +95,7 @@ def analyze(
     out: Path,
     *,
     windows: Windows | None = None,
+    film_windows: Windows | None = None,
     seed: int = 0,
     structure: bool = True,
     force: bool = False,
@@ -99,7 +106,8 @@ def analyze(
     Args:
         runs: run directories of one system, of any protocols.
         out: where the analysis goes. One that is there of the same runs and options is left alone.
-        windows: the two ranges of Tg; None for those of the log.
+        windows: the two ranges of Tg of the bulk mixture; None for those of the log.
+        film_windows: the same of films; None for FILM_WINDOWS.
         seed: of the bootstrap.
         structure: whether to measure the stored configurations, some 0.1 s each at N = 1080.
         force: replace another analysis that is there.
@@ -114,10 +122,11 @@ def analyze(
     """
     if not runs:
         raise ValueError("analyze: got no run, expected at least one run directory")
-    windows = windows or Windows()
+    windows, film_windows = windows or Windows(), film_windows or FILM_WINDOWS
     request = {
         "runs": {str(run.path): hashlib.sha256((run.path / "table.csv").read_bytes()).hexdigest() for run in runs},
         "windows": {"glass": list(windows.glass), "liquid": list(windows.liquid)},
+        "film_windows": {"glass": list(film_windows.glass), "liquid": list(film_windows.liquid)},
         "seed": seed,
         "structure": structure,
     }
@@ -125,7 +134,7 @@ def analyze(
         return [f"{out}: there already, of the same runs and options"]
     found = Findings()
     _bulk(found, [run for run in runs if run.spec["protocol"] in BULK], windows, seed)
-    _films(found, [run for run in runs if run.spec["protocol"] in FILMS], windows, seed)
+    _films(found, [run for run in runs if run.spec["protocol"] in FILMS], film_windows, seed)
     if structure:
         _structure(found, [run for run in runs if run.spec["protocol"] in BULK], progress)
     _write(found, out, request)

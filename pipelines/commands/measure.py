@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +32,13 @@ def analyze(
     runs: Annotated[list[Path], typer.Argument(help="Run directories of one system.", metavar="RUN...")],
     out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
     glass_window: Annotated[
-        str, typer.Option(help="Range of kT [eps_AA] of the glass line of Tg.", metavar="KT,KT")
-    ] = "0.05,0.20",
+        str | None,
+        typer.Option(help="Range of kT of the glass line of Tg [0.05,0.20; films 0.05,0.15].", metavar="KT,KT"),
+    ] = None,
     liquid_window: Annotated[
-        str, typer.Option(help="Range of kT [eps_AA] of the liquid line of Tg.", metavar="KT,KT")
-    ] = "0.50,0.80",
+        str | None,
+        typer.Option(help="Range of kT of the liquid line of Tg [0.50,0.80; films 0.24,0.36].", metavar="KT,KT"),
+    ] = None,
     structure: Annotated[bool, typer.Option(help="Measure the stored configurations: descriptors.csv, g(r).")] = True,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap over replicas.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace another analysis that is there.")] = False,
@@ -45,16 +48,27 @@ def analyze(
     Energies are per particle [eps_AA], truncated and not shifted; errors are standard errors over replicas. Runs of one
     cooling rate are pooled.
     """
+    from vitrify.analysis.findings import FILMS
     from vitrify.analysis.findings import analyze as analyze_runs
-    from vitrify.analysis.glass_transition import Windows
+    from vitrify.analysis.glass_transition import FILM_WINDOWS, Windows
     from vitrify.md.rundir import RunDirectory
     from vitrify.pipelines.progress import progress_bar
 
-    windows = Windows(glass=window(glass_window), liquid=window(liquid_window))
+    asked = {"glass": glass_window, "liquid": liquid_window}
+    given = {name: window(text) for name, text in asked.items() if text is not None}
+    windows = replace(Windows(), **given)
     opened = [RunDirectory.open(run) for run in runs]
+    films = any(run.spec["protocol"] in FILMS for run in opened)
     with progress_bar("analyze") as progress:
         lines = analyze_runs(
-            opened, out, windows=windows, seed=seed, structure=structure, force=force, progress=progress
+            opened,
+            out,
+            windows=windows,
+            film_windows=replace(FILM_WINDOWS, **given) if films else None,
+            seed=seed,
+            structure=structure,
+            force=force,
+            progress=progress,
         )
     for line in lines:
         typer.echo(line)
