@@ -4,7 +4,6 @@ The runs are made here, some twenty minutes on two cores, or taken from the fini
 VITRIFY_VALIDATION_RUNS names; what is missing there is made there and found the next time.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.validation
 LAMMPS = Path(__file__).parents[1] / "reference" / "lammps_cooling" / "M2e5_N4320.csv"
 TOLERANCE = 0.005  # of an energy of the log [eps_AA per particle]
 REPLICAS = 8
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    named = os.environ.get("VITRIFY_VALIDATION_RUNS")
-    return Path(named) if named else tmp_path_factory.mktemp("validation")
 
 
 def finished_runs(folder, **wanted):
