@@ -173,7 +173,7 @@ def error_bar_figure(
     if x_log:
         axes.set_xscale("log")
     axes.set(xlabel=x_label, ylabel=y_label)
-    if len(series) > 1:
+    if len(series) > 1 or levels:
         axes.legend()
     return figure
 
