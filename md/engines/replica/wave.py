@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vitrify.md.engines.replica import layout, minimizer
 from vitrify.md.engines.replica.layout import SINGLE, Geometry, Outcome, Precision, Task
-from vitrify.md.engines.replica.state import LIST_FULL, UNFINISHED
+from vitrify.md.engines.replica.state import LIST_FULL, UNFINISHED, Box
 
 AT_ONCE = 32
 """Replicas that a core of the host takes at once."""
@@ -70,11 +71,17 @@ class Wave:
     room: int
     threads: int
 
-    @property
+    @cached_property
     def geometries(self) -> list[Geometry]:
         """The box of each replica."""
         box, periodic, reach = self.task.ensemble.box, self.task.ensemble.periodic, self.task.reach
         return [Geometry.of(box[row], periodic, reach, self.precision) for row in self.rows]
+
+    @cached_property
+    def boxes(self) -> list[Box]:
+        """What the program needs to know of each box."""
+        sized = zip(self.geometries, self.task.ensemble.particles[self.rows], strict=True)
+        return [geometry.state(self.task.skin, self.task.reach, int(count)) for geometry, count in sized]
 
     def particle_arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape for one replica, and type, of the arrays that hold something for each particle."""
@@ -97,7 +104,7 @@ class Wave:
             "order": ((3, slots), np.int32),
             "spare": ((slots,), fixed),
             "spare_real": ((slots,), real),
-            "cells": ((2, max(box.columns * box.rows for box in self.boxes()) + 1), np.int32),
+            "cells": ((2, max(box.columns * box.rows for box in self.boxes) + 1), np.int32),
             "counts": ((species, slots), np.int32),
             "ids": ((species, self.room, slots), np.uint16),
         }
@@ -106,12 +113,6 @@ class Wave:
         """Memory that one replica takes."""
         arrays = {**self.particle_arrays(), **self.scratch_arrays()}.values()
         return sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in arrays)
-
-    def boxes(self) -> list:
-        """What the program needs to know of each box."""
-        particles, reach = self.task.ensemble.particles[self.rows], self.task.reach
-        sized = zip(self.geometries, particles, strict=True)
-        return [geometry.state(self.task.skin, reach, int(count)) for geometry, count in sized]
 
     def on_device(self, to_device: Callable[[np.ndarray], Any], allocate: Callable[..., Any]) -> Batch:
         """All arrays, those of the host copied and scratch only allocated.
@@ -123,16 +124,16 @@ class Wave:
         scratch = {
             name: allocate((len(self.rows), *shape), kind) for name, (shape, kind) in self.scratch_arrays().items()
         }
-        host = {**self.settings(), **self.particles()}
+        host = {**self.small_arrays(), **self.particles()}
         return Batch(**scratch, **{name: to_device(array) for name, array in host.items()})
 
-    def settings(self) -> dict[str, np.ndarray]:
-        """Small arrays: boxes, pair table, tethers and walls, and where each replica stands."""
+    def small_arrays(self) -> dict[str, np.ndarray]:
+        """The others: boxes, pair table, tethers and walls, and where each replica stands."""
         task, count, real, fixed = self.task, len(self.rows), self.precision.real, self.precision.fixed
-        boxes, geometries = self.boxes(), self.geometries
+        boxes = self.boxes
         externals = [
-            layout.external_arrays(task.externals, int(row), box)
-            for row, box in zip(self.rows, geometries, strict=True)
+            layout.external_arrays(task.externals, int(row), geometry)
+            for row, geometry in zip(self.rows, self.geometries, strict=True)
         ]
         return {
             "size": task.ensemble.particles[self.rows].astype(np.int32),
