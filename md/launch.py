@@ -111,5 +111,5 @@ def first_settings(spec: Spec, out: Path) -> Mapping[str, Any]:
     """The engine's settings with which the run at ``out`` was begun; none where there is no run."""
     if not is_run_of(spec.to_dict(), out):
         return {}
-    launches = RunDirectory.open(out).provenance["launches"]
-    return launches[0].get("engine_settings", {}) if launches else {}
+    launches = RunDirectory.open(out).provenance.get("launches") or [{}]
+    return launches[0].get("engine_settings", {})
