@@ -99,7 +99,7 @@ class Film:
     def pixels(self) -> Pixels:
         """The film as a picture: how deep below the nearest surface every point of it lies."""
         columns = round(self.box_length / PIXEL)
-        rows = int((self.positions[:, 1].max() - self.floor + 2 * VOID_RADIUS) / PIXEL)
+        rows = int((self.surface().max() - self.floor + 2 * VOID_RADIUS) / PIXEL)
         x = self.box_length / columns * (np.arange(columns) + 0.5)
         edges = self.floor + PIXEL * np.arange(rows + 1)
         points = np.stack(np.meshgrid(x, edges[1:] - PIXEL / 2), axis=-1).reshape(-1, 2)

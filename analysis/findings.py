@@ -170,7 +170,7 @@ def _films(found: Findings, runs: Sequence[RunDirectory], windows: Windows, seed
     found.tables["films.csv"] = film_columns(runs)
     comparison = compare_films(runs)
     found.tables["film_energies.csv"] = comparison.columns()
-    if len(comparison.ways) > 1:
+    if len(comparison.preparations) > 1:
         found.notes.append(comparison.note)
         if comparison.at_recipe:
             found.tables["film_differences.csv"] = comparison.differences()
@@ -184,8 +184,8 @@ def _films(found: Findings, runs: Sequence[RunDirectory], windows: Windows, seed
         found.tables["film_cooling_curve.csv"] = curve_columns(curves)
         transitions = _transitions(found, curves, windows, seed, "film_tg.csv")
         found.figures["film_cooling_curve.png"] = cooling_curve_figure(curves, transitions)
-    if len({way.kt_substrate for way in comparison.ways if way.kt_substrate is not None}) > 1:
-        series, levels = comparison.sweep()
+    series, levels = comparison.sweep()
+    if any(len(one.x) > 1 for one in series.values()):
         where = f" at {100 * comparison.at_recipe.at:g} % A" if comparison.at_recipe else ""
         found.figures["substrate_sweep.png"] = error_bar_figure(
             series, x_label=f"substrate {KT_LABEL}", y_label=f"bulk {ENERGY_LABEL}{where}", levels=levels

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vitrify.analysis.film import Bulk
-from vitrify.analysis.film_comparison import Way, compare_films
+from vitrify.analysis.film_comparison import compare_films
 from vitrify.analysis.film_energies import bulk_of, bulk_state, film_columns, film_cooling_curve
 from vitrify.analysis.film_structure import mean_profile
 from vitrify.md.deposition import DepositionSpec
@@ -165,8 +165,11 @@ def sweep(tmp_path):
 
 def test_films_of_one_way_are_pooled_and_compared_at_the_composition_of_the_recipe(sweep):
     found = compare_films(sweep)
-    steps = HEIGHT * 86_000
-    assert found.ways == [Way("deposit", steps, 0.14), Way("deposit", steps, 0.2), Way("cool-film", 200, None)]
+    assert [str(preparation) for preparation in found.preparations] == [
+        "deposited at 0.14 in 18 x 86,000 steps",
+        "deposited at 0.2 in 18 x 86,000 steps",
+        "cooled in 200 steps",
+    ]
     pooled = np.concatenate([bulk_state(run).energy for run in sweep[:2]])
     np.testing.assert_array_equal(found.energy[0], pooled)
     columns = found.columns()
@@ -181,9 +184,24 @@ def test_films_of_one_way_are_pooled_and_compared_at_the_composition_of_the_reci
     np.testing.assert_allclose(two.mean, energy)
     np.testing.assert_allclose(compare_films(sweep[:3]).differences()["difference"], 0.0, atol=1e-12)
     differences, mean = found.differences(), found.columns()["energy_at_recipe"]
-    assert (differences["first"][1], differences["second"][1]) == (str(found.ways[0]), str(found.ways[2]))
+    assert (differences["first"][1], differences["second"][1]) == (
+        str(found.preparations[0]),
+        str(found.preparations[2]),
+    )
     assert differences["difference"][1] == pytest.approx(mean[0] - mean[2])
     assert differences["difference_low"][1] < differences["difference"][1] < differences["difference_high"][1]
+
+
+def test_films_of_other_batches_are_not_pooled_and_other_systems_not_compared(tmp_path):
+    runs = []
+    for name, changes in (("a", {}), ("b", {"batch": 6, "injections": 36, "steps_per_injection": 43_000})):
+        spec = recipe(bulk_slab=(6.0, 11.0), **changes)
+        films = {spec.injections: (0.14, crystals(recipe(), 0.9))}
+        runs.append(write_run(tmp_path / name, spec.to_dict(), films))
+    found = compare_films(runs)
+    assert [len(values) for values in found.energy] == [2, 2]
+    assert found.at_recipe is None
+    assert "recipes differ" in found.note
 
 
 def test_the_figure_shows_cooled_films_as_levels(sweep):

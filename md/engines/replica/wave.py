@@ -167,9 +167,9 @@ class Wave:
             origin = self.task.origins(rows, filled, positions) if moving else positions
             velocities = ensemble.velocities[rows] if moving else np.zeros_like(positions)
             arrays["now"][part] = np.moveaxis(geometry.encode(positions), 2, 1)
-            arrays["built"][part] = np.moveaxis(by_slot(geometry.encode(origin), slot), 2, 1)
-            arrays["velocities"][part] = np.moveaxis(by_slot(velocities, slot), 2, 1)
-            arrays["species"][part] = by_slot(ensemble.species[rows], slot)
+            arrays["built"][part] = np.moveaxis(in_order(geometry.encode(origin), slot), 2, 1)
+            arrays["velocities"][part] = np.moveaxis(in_order(velocities, slot), 2, 1)
+            arrays["species"][part] = in_order(ensemble.species[rows], slot)
             arrays["slot"][part] = slot
             arrays["place"][part] = np.argsort(slot, axis=1)
 
@@ -221,7 +221,7 @@ def filled_first(filled: np.ndarray) -> np.ndarray:
     return np.argsort(~filled, axis=1, kind="stable")
 
 
-def by_slot(values: np.ndarray, slot: np.ndarray) -> np.ndarray:
+def in_order(values: np.ndarray, slot: np.ndarray) -> np.ndarray:
     """``values`` (R, N) or (R, N, 2) in the order of ``slot`` (R, N)."""
     return np.take_along_axis(values, slot.reshape(slot.shape + (1,) * (values.ndim - 2)), axis=1)
 
