@@ -27,15 +27,15 @@ import numpy as np
 import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from vitrify.analysis.tables import write_table
+from vitrify.analysis.report.tables import write_table
 from vitrify.learn.classifier import Classifier
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.models import get_architecture
 from vitrify.learn.models.base import Architecture, Recipe
 from vitrify.learn.products import DONE, check_sums, seal
 from vitrify.learn.train import COLUMNS, Progress
-from vitrify.md.checkpoint import write_atomically
-from vitrify.md.provenance import provenance, to_toml
+from vitrify.md.store.checkpoint import write_atomically
+from vitrify.md.store.provenance import provenance, to_toml
 
 HEAD, ORIGINS, WEIGHTS, TRAINING, HISTORY = "model.toml", "origins.json", "weights.npz", "training.npz", "history.csv"
 PACKAGES = ("numpy", "jax", "flax", "optax")

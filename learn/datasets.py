@@ -27,7 +27,7 @@ import numpy as np
 from vitrify.learn.products import check_sums, whole_directory
 from vitrify.learn.splits import FRACTIONS, PARTS
 from vitrify.md.model import EMPTY
-from vitrify.md.provenance import provenance, to_toml
+from vitrify.md.store.provenance import provenance, to_toml
 
 POSITIONS = ("instant", "inherent")
 DATA_FILES = ("positions.npy", "species.npy", "configurations.csv")

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from vitrify.analysis.figures import Roc, roc_figure, save, score_figure
+from vitrify.analysis.report.tables import write_table
 from vitrify.analysis.statistics import RESAMPLES
-from vitrify.analysis.tables import write_table
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.products import whole_directory
 from vitrify.learn.scores import INTERVALS, Score, accuracy, auc, permutation_p_value
-from vitrify.md.provenance import provenance, to_toml
 from vitrify.md.randomness import Purpose, stream
+from vitrify.md.store.provenance import provenance, to_toml
 
 PARTS = ("test", "all")
 

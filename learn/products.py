@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vitrify.md.checkpoint import PARTIAL, sync_directory, write_atomically
+from vitrify.md.store.checkpoint import PARTIAL, sync_directory, write_atomically
 
 DONE = "DONE"
 

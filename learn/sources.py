@@ -11,8 +11,8 @@ import numpy as np
 from vitrify.learn.datasets import POSITIONS, Configurations, Dataset, stack
 from vitrify.learn.products import sha256
 from vitrify.learn.splits import FRACTIONS, split_origins
-from vitrify.md.rundir import RunDirectory
-from vitrify.md.trajectory import Configuration
+from vitrify.md.store.frames import Configuration
+from vitrify.md.store.rundir import RunDirectory
 
 KT_TOLERANCE = 0.005
 """How far a stored frame may be from the temperature asked for, where a run has one temperature only [eps_AA]."""

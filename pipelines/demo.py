@@ -10,17 +10,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from vitrify.analysis.findings import analyze
+from vitrify.analysis.report.findings import analyze
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset, open_dataset, save_dataset
 from vitrify.learn.evaluate import Evaluation, evaluate_all
 from vitrify.learn.fit import fit
 from vitrify.learn.models import get_architecture
 from vitrify.learn.sources import Source, build_dataset
-from vitrify.md.cooling import CoolingSpec, cool
-from vitrify.md.deposition import DepositionSpec
-from vitrify.md.growth import deposit
-from vitrify.md.rundir import RunDirectory
+from vitrify.md.protocols.cooling import CoolingSpec, cool
+from vitrify.md.protocols.films.growth import deposit
+from vitrify.md.protocols.films.recipe import DepositionSpec
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.demo_plan import FAST, FILMS, GLASS_KT, LESSONS, SLOW, Lesson
 from vitrify.pipelines.demo_report import tell
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vitrify.md.cooling import CoolingSpec
-from vitrify.md.deposition import DepositionSpec
+from vitrify.md.protocols.cooling import CoolingSpec
+from vitrify.md.protocols.films.recipe import DepositionSpec
 
 PARTICLES, FRAMES = 1080, 40
 FAST = CoolingSpec(particles=PARTICLES, ramp_steps=20_000, replicas=80, frames=FRAMES, store=(1, 20, 28, 40), seed=1)

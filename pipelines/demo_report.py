@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrify.analysis.chapters import CAPTIONS
 from vitrify.analysis.figures import (
     KT_LABEL,
     Figure,
@@ -17,14 +16,24 @@ from vitrify.analysis.figures import (
     configuration_figure,
     error_bar_figure,
 )
-from vitrify.analysis.film_energies import bulk_of, bulk_state
-from vitrify.analysis.report import Numbers, Picture, Prose, Section, Table, with_error, with_interval, write_report
+from vitrify.analysis.films.energies import bulk_of, bulk_state
+from vitrify.analysis.report.chapters import CAPTIONS
+from vitrify.analysis.report.page import (
+    Numbers,
+    Picture,
+    Prose,
+    Section,
+    Table,
+    with_error,
+    with_interval,
+    write_report,
+)
+from vitrify.analysis.report.tables import read_table
 from vitrify.analysis.statistics import mean_and_error
-from vitrify.analysis.tables import read_table
 from vitrify.learn.evaluate import Evaluation
 from vitrify.learn.scores import Score
-from vitrify.md.provenance import provenance
-from vitrify.md.rundir import RunDirectory
+from vitrify.md.store.provenance import provenance
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.demo_plan import FAST, FILMS, FRAMES, LESSONS, PARTICLES, SLOW, Lesson
 
 

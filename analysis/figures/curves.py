@@ -11,14 +11,14 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from vitrify.analysis.descriptors import PAIRS, RadialDistribution
 from vitrify.analysis.figures.style import ENERGY_LABEL, INK, KT_LABEL, MARKERS, MUTED, PALETTE, styled
 from vitrify.analysis.statistics import Estimate
+from vitrify.analysis.structure.descriptors import PAIRS, RadialDistribution
 
 if TYPE_CHECKING:
-    from vitrify.analysis.cooling_curve import CoolingCurve
-    from vitrify.analysis.film_structure import MeanProfile
-    from vitrify.analysis.glass_transition import GlassTransition
+    from vitrify.analysis.curves.cooling_curve import CoolingCurve
+    from vitrify.analysis.curves.glass_transition import GlassTransition
+    from vitrify.analysis.films.structure import MeanProfile
 
 SLOW_TO_FAST = LinearSegmentedColormap.from_list(
     "slow_to_fast", ["#16365f", "#2f83b7", "#c4a035", "#dd7a26", "#a52a17"]

@@ -14,7 +14,7 @@ from vitrify.analysis.figures.style import INK, styled
 from vitrify.md.model import SUBSTRATE, A, B
 
 if TYPE_CHECKING:
-    from vitrify.md.trajectory import Configuration
+    from vitrify.md.store.frames import Configuration
 
 SPECIES_COLOURS = {A: "#8fb3d4", B: "#d5692a", SUBSTRATE: "#8b8f97"}
 SPECIES_DIAMETERS = {A: 1.0, B: 0.7, SUBSTRATE: 0.6}

@@ -12,7 +12,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vitrify.md.checkpoint import write_atomically
+from vitrify.md.store.checkpoint import write_atomically
 
 INK, MUTED = "#1f2430", "#6b7280"
 STYLE: dict[Any, Any] = {

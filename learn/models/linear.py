@@ -9,11 +9,11 @@ from typing import ClassVar
 import flax.linen as nn
 import numpy as np
 
-from vitrify.analysis.descriptors import descriptor_vector
+from vitrify.analysis.structure.descriptors import descriptor_vector
 from vitrify.learn.datasets import Configurations
 from vitrify.learn.models.base import Recipe
 from vitrify.md.model import EMPTY
-from vitrify.md.trajectory import Configuration
+from vitrify.md.store.frames import Configuration
 
 FEATURES = ("energy", "descriptors")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from vitrify.analysis.inherent import particle_energies
 from vitrify.analysis.statistics import mean_and_error
+from vitrify.analysis.structure.energies import particle_energies
 from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP
 from vitrify.md.engines.replica import ReplicaEngine
 from vitrify.md.ensemble import Ensemble

@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from vitrify.md.checkpoint import write_atomically
-from vitrify.md.provenance import provenance
+from vitrify.md.store.checkpoint import write_atomically
+from vitrify.md.store.provenance import provenance
 from vitrify.pipelines.benchmark.race import Spread
 
 FILE = "benchmark.json"

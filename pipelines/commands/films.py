@@ -11,7 +11,7 @@ import typer
 from vitrify.pipelines.commands.simulate import Device, EngineName, Force, Resume, Seed, count
 
 if TYPE_CHECKING:
-    from vitrify.md.rundir import RunDirectory
+    from vitrify.md.store.rundir import RunDirectory
 
 UNITS = """Reduced Lennard-Jones units: energy eps_AA, length sigma_AA, time tau = sigma_AA (m / eps_AA)^1/2, k_B = 1.
 Energies are per film particle, each pair truncated at its cut-off and NOT shifted. Films sit at zero pressure: compare
@@ -91,8 +91,8 @@ def deposit(
     The substrate's thermostat is the only one: the film is NVE and cools through it. A run directory holds a row of
     table.csv per film and injection (frame 0 is the bare substrate) and the stored films as GSD files that OVITO opens.
     """
-    from vitrify.md.deposition import DepositionSpec
-    from vitrify.md.growth import deposit as grow_films
+    from vitrify.md.protocols.films.growth import deposit as grow_films
+    from vitrify.md.protocols.films.recipe import DepositionSpec
     from vitrify.pipelines.progress import progress_bar
 
     asked = {"injections": injections, "steps_per_injection": steps_per_injection}
@@ -136,9 +136,9 @@ def cool_film(
     force: Force = False,
 ) -> None:
     """Melt deposited films and cool them on their own substrate: the fair partners of the deposited ones."""
-    from vitrify.md.film_cooling import FilmCoolingSpec, cool_films
-    from vitrify.md.film_run import deposition_spec
-    from vitrify.md.rundir import RunDirectory
+    from vitrify.md.protocols.films.cooled import FilmCoolingSpec, cool_films
+    from vitrify.md.protocols.films.observables import deposition_spec
+    from vitrify.md.store.rundir import RunDirectory
     from vitrify.pipelines.progress import progress_bar
 
     run = RunDirectory.open(source)
@@ -184,12 +184,12 @@ def impact(
     force: Force = False,
 ) -> None:
     """Let single vapour particles hit grown films: kinetic temperature against depth and time after the impact."""
-    from vitrify.analysis.cascade import cascade, write_cascade
+    from vitrify.analysis.films.cascade import cascade, write_cascade
     from vitrify.md.engines.registry import get_engine
-    from vitrify.md.film_cooling import read_films
-    from vitrify.md.film_run import deposition_spec
-    from vitrify.md.impact import strike
-    from vitrify.md.rundir import RunDirectory
+    from vitrify.md.protocols.films.cooled import read_films
+    from vitrify.md.protocols.films.impact import strike
+    from vitrify.md.protocols.films.observables import deposition_spec
+    from vitrify.md.store.rundir import RunDirectory
 
     run = RunDirectory.open(source)
     spec = deposition_spec(run)

@@ -48,10 +48,10 @@ def analyze(
     Energies are per particle [eps_AA], truncated and not shifted; errors are standard errors over replicas. Runs of one
     cooling rate are pooled.
     """
-    from vitrify.analysis.findings import FILMS
-    from vitrify.analysis.findings import analyze as analyze_runs
-    from vitrify.analysis.glass_transition import FILM_WINDOWS, Windows
-    from vitrify.md.rundir import RunDirectory
+    from vitrify.analysis.curves.glass_transition import FILM_WINDOWS, Windows
+    from vitrify.analysis.report.findings import FILMS
+    from vitrify.analysis.report.findings import analyze as analyze_runs
+    from vitrify.md.store.rundir import RunDirectory
     from vitrify.pipelines.progress import progress_bar
 
     asked = {"glass": glass_window, "liquid": liquid_window}
@@ -84,7 +84,7 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
 ) -> None:
     """One self-contained HTML file of what the directories hold: figures, tables, provenance."""
-    from vitrify.analysis.chapters import write_chapters
+    from vitrify.analysis.report.chapters import write_chapters
 
     write_chapters(directories, out, title=title, force=force)
     typer.echo(f"{out}: report of {len(directories)} directories")

@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vitrify.md.bulk import BulkSpec
-    from vitrify.md.rundir import RunDirectory
+    from vitrify.md.protocols.bulk import BulkSpec
+    from vitrify.md.store.rundir import RunDirectory
 
 
 def count(text: str | int) -> int:
@@ -122,7 +122,7 @@ def cool(
     The cooling rate is 1.95 / (M dt). Frame k stands at kT = 2.0 - 0.00975 k. The run directory gets table.csv (a row
     per system and frame) and the stored configurations as GSD files that OVITO opens.
     """
-    from vitrify.md.cooling import CoolingSpec
+    from vitrify.md.protocols.cooling import CoolingSpec
 
     spec = CoolingSpec(
         ramp_steps=ramp_steps,
@@ -174,7 +174,7 @@ def anneal(
     Below kT 0.5 the liquid takes longer than any affordable run to equilibrate: look at whether the inherent-structure
     energy still drifts.
     """
-    from vitrify.md.annealing import AnnealingSpec
+    from vitrify.md.protocols.annealing import AnnealingSpec
 
     spec = AnnealingSpec(
         kt=kt,
@@ -206,7 +206,7 @@ def engines() -> None:
 
 def run_and_tell(spec: BulkSpec, out: Path, resume: bool, force: bool, checkpoint_every: float) -> None:
     """Run a bulk spec under a progress bar and sum it up."""
-    from vitrify.md.bulk_run import run_bulk
+    from vitrify.md.protocols.bulk_run import run_bulk
     from vitrify.pipelines.progress import progress_bar
 
     with progress_bar(f"{spec.protocol} {out}") as progress:

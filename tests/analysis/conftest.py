@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vitrify.md.model import PairTable, kob_andersen_pairs
-from vitrify.md.trajectory import Configuration
+from vitrify.md.store.frames import Configuration
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 
@@ -80,6 +80,6 @@ def film():
 @pytest.fixture
 def lammps_cooling():
     """The table of eight LAMMPS runs, M = 2e5, N = 4320."""
-    from vitrify.analysis.tables import read_table
+    from vitrify.analysis.report.tables import read_table
 
     return read_table(REFERENCE / "lammps_cooling" / "M2e5_N4320.csv")

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from vitrify.analysis import figures
-from vitrify.analysis.cooling_curve import curve_from_tables
-from vitrify.analysis.descriptors import radial_distribution
-from vitrify.analysis.glass_transition import glass_transition
+from vitrify.analysis.curves.cooling_curve import curve_from_tables
+from vitrify.analysis.curves.glass_transition import glass_transition
+from vitrify.analysis.structure.descriptors import radial_distribution
 
 
 @pytest.fixture

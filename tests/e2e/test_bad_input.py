@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vitrify.md import bulk_run
-from vitrify.md.rundir import CHECKPOINT, SPEC, TABLE, RunDirectory
+from vitrify.md.protocols import bulk_run
+from vitrify.md.store.rundir import CHECKPOINT, SPEC, TABLE, RunDirectory
 from vitrify.pipelines.cli import main
 
 QUICK = ["--particles", "100", "--ramp-steps", "200", "--frames", "2", "--equilibration-steps", "20", "--seed", "3"]

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from vitrify.md import bulk_run
-from vitrify.md.rundir import RunDirectory
+from vitrify.md.protocols import bulk_run
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.cli import application, main
 from vitrify.pipelines.commands.simulate import count, frames_to_store
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from vitrify.md.rundir import TABLE, RunDirectory
+from vitrify.md.store.rundir import TABLE, RunDirectory
 
 PROGRAM = [sys.executable, "-c", "from vitrify.pipelines.cli import main; main()"]
 PROTOCOLS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vitrify.md.rundir import RunDirectory
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.cli import main
 
 TINY = (

@@ -10,17 +10,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vitrify.analysis.film import Film, height_profile
-from vitrify.analysis.film_comparison import compare_films
-from vitrify.analysis.film_energies import bulk_of, bulk_state, film_cooling_curve
+from vitrify.analysis.films.comparison import compare_films
+from vitrify.analysis.films.energies import bulk_of, bulk_state, film_cooling_curve
+from vitrify.analysis.films.film import Film, height_profile
 from vitrify.analysis.statistics import combined_sigmas, mean_and_error
-from vitrify.md.deposition import DepositionSpec
 from vitrify.md.engines.registry import available_engines
-from vitrify.md.film_cooling import FilmCoolingSpec, cool_films
-from vitrify.md.film_run import deposition_spec
-from vitrify.md.growth import deposit
 from vitrify.md.model import SUBSTRATE
-from vitrify.md.rundir import RunDirectory
+from vitrify.md.protocols.films.cooled import FilmCoolingSpec, cool_films
+from vitrify.md.protocols.films.growth import deposit
+from vitrify.md.protocols.films.observables import deposition_spec
+from vitrify.md.protocols.films.recipe import DepositionSpec
+from vitrify.md.store.rundir import RunDirectory
 
 pytestmark = pytest.mark.validation
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vitrify.analysis.cooling_curve import cooling_curves
-from vitrify.analysis.equilibrium import equilibrium
-from vitrify.analysis.glass_transition import glass_transition
+from vitrify.analysis.curves.cooling_curve import cooling_curves
+from vitrify.analysis.curves.equilibrium import equilibrium
+from vitrify.analysis.curves.glass_transition import glass_transition
 from vitrify.analysis.statistics import combined_sigmas, mean_and_error
-from vitrify.md.annealing import AnnealingSpec, anneal
-from vitrify.md.cooling import CoolingSpec, cool
-from vitrify.md.rundir import RunDirectory
+from vitrify.md.protocols.annealing import AnnealingSpec, anneal
+from vitrify.md.protocols.cooling import CoolingSpec, cool
+from vitrify.md.store.rundir import RunDirectory
 
 pytestmark = pytest.mark.validation
 

@@ -1,0 +1,1 @@
+"""Energy against temperature: cooling curves, equilibrium liquids, the glass transition."""

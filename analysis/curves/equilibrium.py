@@ -1,0 +1,76 @@
+"""Energies of an equilibrium liquid: what one temperature holds, and whether it had settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrify.analysis.curves.cooling_curve import curve_from_tables, require_frames
+from vitrify.analysis.statistics import Estimate, mean_and_error
+
+if TYPE_CHECKING:
+    from vitrify.md.store.rundir import RunDirectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equilibrium:
+    """Means over the frames and replicas of one run at one temperature; energies per particle, not shifted [eps_AA].
+
+    Attributes:
+        kt_set: temperature [eps_AA].
+        inherent: E_IS.
+        instantaneous: instantaneous energy.
+        drift: E_IS of the second half of the frames minus that of the first: zero within its error once settled.
+    """
+
+    kt_set: float
+    inherent: Estimate
+    instantaneous: Estimate
+    drift: Estimate
+
+
+def equilibrium(run: RunDirectory) -> Equilibrium:
+    """Energies of a run of the ``anneal`` protocol; errors are over replicas, of each replica's mean over its frames.
+
+    Raises:
+        ValueError: for a run of another protocol, or one without frames.
+    """
+    require_frames(run, "anneal")
+    frames = curve_from_tables([run.table], ramp_steps=0, rate=0.0)
+    middle = len(frames.kt_set) // 2
+    first, second = frames.inherent_energy[:, :middle], frames.inherent_energy[:, middle:]
+    return Equilibrium(
+        kt_set=float(run.spec["kt"]),
+        inherent=mean_and_error(_over_frames(frames.inherent_energy)),
+        instantaneous=mean_and_error(_over_frames(frames.potential_energy)),
+        drift=mean_and_error(_over_frames(second) - _over_frames(first)),
+    )
+
+
+def equilibrium_columns(runs: Sequence[RunDirectory]) -> dict[str, list]:
+    """The columns of equilibrium.csv: one row a run, means with standard errors over replicas."""
+    rows = []
+    for run in runs:
+        state = equilibrium(run)
+        rows.append(
+            {
+                "run": run.name,
+                "kt_set": state.kt_set,
+                "inherent_energy": float(state.inherent.mean),
+                "inherent_energy_error": float(state.inherent.error),
+                "potential_energy": float(state.instantaneous.mean),
+                "potential_energy_error": float(state.instantaneous.error),
+                "drift": float(state.drift.mean),
+                "drift_error": float(state.drift.error),
+                "replicas": int(state.inherent.replicas),
+            }
+        )
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _over_frames(energies: np.ndarray) -> np.ndarray:
+    """Mean of each replica over its frames, (R,); NaN for one without any."""
+    return mean_and_error(energies.T).mean

@@ -1,0 +1,237 @@
+"""Where the liquid falls out of equilibrium: Tg as the intersection of two straight lines through E_IS(kT).
+
+One least-squares line is laid through the glass, another through the supercooled liquid, of the mean curve over
+replicas. The slope of the glass line is small and needs many runs, so no Tg is given without its interval: the replicas
+are resampled and both lines laid again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from vitrify.analysis.curves.cooling_curve import CoolingCurve
+from vitrify.analysis.statistics import RESAMPLES, Interval, bootstrap_interval, mean_and_error
+
+ROUNDING = 1e-9
+"""Slack at the ends of a window [eps_AA]: frame 200 of the ramp lies at 0.05 but for rounding."""
+
+FEWEST_POINTS = 3
+"""Fewest frames in a window: through two a line always fits."""
+
+PARALLEL = 1e-12
+"""Difference of slopes that is rounding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """The ranges of set temperature that the two lines are laid through [eps_AA]; defaults are those of the log.
+
+    Raises:
+        ValueError: for an empty or reversed range, or a glass range that reaches into the liquid range.
+    """
+
+    glass: tuple[float, float] = (0.05, 0.20)
+    liquid: tuple[float, float] = (0.50, 0.80)
+
+    def __post_init__(self):
+        for name in ("glass", "liquid"):
+            low, high = getattr(self, name)
+            if not 0 <= low < high:
+                raise ValueError(f"{name} window: got {low} to {high}, expected 0 <= low < high")
+        if self.glass[1] > self.liquid[0]:
+            raise ValueError(
+                f"windows: got glass to {self.glass[1]}, liquid from {self.liquid[0]}, expected them apart"
+            )
+
+
+FILM_WINDOWS = Windows(glass=(0.05, 0.15), liquid=(0.24, 0.36))
+"""For films, which bend near 0.2: a liquid at zero pressure contracts as it cools, so that its line is straight
+only near the bend. Chosen on films cooled in 2.4e6 and 1.03e7 steps; films cooled in 1e5 leave equilibrium above it."""
+
+
+class Line(NamedTuple):
+    """A straight line, ``E = intercept + slope kT``."""
+
+    slope: float
+    intercept: float
+
+
+class Crossing(NamedTuple):
+    """Two lines and where they cross; NaN where they are parallel."""
+
+    tg: float
+    energy: float
+    glass: Line
+    liquid: Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlassTransition:
+    """Tg of one cooling rate.
+
+    Attributes:
+        curve: the cooling curve it was read from.
+        windows: the windows of the two lines.
+        crossing: Tg, E_IS there [eps_AA per particle, not shifted], and the two lines.
+        replicas: how many replicas have converged quenches in both windows; the others are left out.
+        interval: bootstrap interval of Tg over replicas; None where no interval can be given.
+        note: why there is no interval, or "".
+    """
+
+    curve: CoolingCurve
+    windows: Windows
+    crossing: Crossing
+    replicas: int
+    interval: Interval | None
+    note: str = ""
+
+    @property
+    def tg(self) -> float:
+        """The glass transition temperature kT_g [eps_AA]."""
+        return self.crossing.tg
+
+
+def glass_transition(
+    curve: CoolingCurve,
+    windows: Windows | None = None,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> GlassTransition:
+    """Tg of a cooling curve with its bootstrap interval over replicas.
+
+    Args:
+        curve: the cooling curve.
+        windows: the two ranges of set temperature; None for those of the log.
+        seed: what the resampling derives from.
+        resamples: number of bootstrap resamples.
+        level: nominal coverage of the interval.
+
+    Raises:
+        ValueError: when a window holds fewer than three frames with an inherent energy, or the lines cross outside the
+            temperatures they were laid through: such windows do not lie on either side of the curve's bend.
+    """
+    windows = windows or Windows()
+    _require_points(curve.kt_set, curve.inherent.mean, windows)
+    in_glass, in_liquid = _inside(curve.kt_set, windows.glass), _inside(curve.kt_set, windows.liquid)
+    known = np.isfinite(curve.inherent_energy)
+    usable = known[:, in_glass].any(axis=1) & known[:, in_liquid].any(axis=1)
+    energies = curve.inherent_energy[usable]
+    crossing = two_line_crossing(curve.kt_set, mean_and_error(energies).mean, windows)
+    if not windows.glass[0] <= crossing.tg <= windows.liquid[1]:
+        raise ValueError(
+            f"Tg: the lines through kT {windows.glass} and {windows.liquid} cross at {crossing.tg:.3g}, outside both; "
+            "expected windows on either side of the curve's bend"
+        )
+    replicas = len(energies)
+    if replicas < 2:
+        return GlassTransition(
+            curve=curve,
+            windows=windows,
+            crossing=crossing,
+            replicas=replicas,
+            interval=None,
+            note="no interval: one replica shows no scatter, at least two are needed",
+        )
+    inside = in_glass | in_liquid
+    kt, energies = curve.kt_set[inside], energies[:, inside]
+    interval = bootstrap_interval(
+        lambda rows: _cross(kt, mean_and_error(energies[rows]).mean, windows).tg,
+        replicas,
+        seed=seed,
+        resamples=resamples,
+        level=level,
+    )
+    return GlassTransition(curve=curve, windows=windows, crossing=crossing, replicas=replicas, interval=interval)
+
+
+def two_line_crossing(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> Crossing:
+    """Lay both lines by least squares and cross them.
+
+    Args:
+        kt: (F,) temperatures [eps_AA].
+        energy: (F,) energies [eps_AA]; NaN entries are left out.
+        windows: the two ranges.
+
+    Raises:
+        ValueError: when a window holds fewer than three points, or the lines are parallel.
+
+    >>> kt = np.linspace(0.0, 1.0, 21)
+    >>> crossing = two_line_crossing(kt, np.where(kt < 0.4, -3.9 + 0.01 * kt, -3.936 + 0.1 * kt), Windows())
+    >>> round(crossing.tg, 12), round(crossing.energy, 12)
+    (0.4, -3.896)
+    """
+    _require_points(kt, energy, windows)
+    crossing = _cross(kt, energy, windows)
+    if not np.isfinite(crossing.tg):
+        raise ValueError(f"Tg: the two lines are parallel (slope {crossing.glass.slope}), expected them to cross")
+    return crossing
+
+
+def transition_columns(transitions: Sequence[GlassTransition]) -> dict[str, list]:
+    """The columns of tg.csv: one row for each rate; energies per particle, not shifted; empty where unknown."""
+    rows = [
+        {
+            "ramp_steps": transition.curve.ramp_steps,
+            "rate": transition.curve.rate,
+            "tg": transition.tg,
+            "tg_low": transition.interval.low if transition.interval else np.nan,
+            "tg_high": transition.interval.high if transition.interval else np.nan,
+            "level": transition.interval.level if transition.interval else np.nan,
+            "energy_at_tg": transition.crossing.energy,
+            "glass_slope": transition.crossing.glass.slope,
+            "glass_intercept": transition.crossing.glass.intercept,
+            "liquid_slope": transition.crossing.liquid.slope,
+            "liquid_intercept": transition.crossing.liquid.intercept,
+            "replicas": transition.replicas,
+            "glass_from": transition.windows.glass[0],
+            "glass_to": transition.windows.glass[1],
+            "liquid_from": transition.windows.liquid[0],
+            "liquid_to": transition.windows.liquid[1],
+        }
+        for transition in transitions
+    ]
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def _require_points(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> None:
+    """Raise ValueError when a window holds too few known energies for a line."""
+    for name in ("glass", "liquid"):
+        low, high = getattr(windows, name)
+        points = int((_inside(kt, (low, high)) & np.isfinite(energy)).sum())
+        if points < FEWEST_POINTS:
+            raise ValueError(
+                f"{name} window {low} to {high}: got {points} frames with an inherent energy, expected at least "
+                f"{FEWEST_POINTS}; widen the window or record more frames"
+            )
+
+
+def _inside(kt: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    return (kt >= window[0] - ROUNDING) & (kt <= window[1] + ROUNDING)
+
+
+def _line(kt: np.ndarray, energy: np.ndarray) -> Line:
+    """Least-squares line; NaN where fewer than two temperatures are known."""
+    known = np.isfinite(energy)
+    x, y = kt[known], energy[known]
+    spread = x - x.mean() if len(x) else x
+    if not (spread**2).sum() > 0:
+        return Line(np.nan, np.nan)
+    slope = float((spread * y).sum() / (spread**2).sum())
+    return Line(slope, float(y.mean() - slope * x.mean()))
+
+
+def _cross(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> Crossing:
+    glass, liquid = (
+        _line(kt[inside], energy[inside]) for inside in (_inside(kt, windows.glass), _inside(kt, windows.liquid))
+    )
+    bend = liquid.slope - glass.slope
+    if not abs(bend) > PARALLEL:
+        return Crossing(np.nan, np.nan, glass, liquid)
+    tg = (glass.intercept - liquid.intercept) / bend
+    return Crossing(tg, glass.intercept + glass.slope * tg, glass, liquid)

@@ -1,0 +1,1 @@
+"""What films are: surface, bulk, energies at one composition, cascades below an impact."""

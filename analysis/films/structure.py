@@ -1,0 +1,124 @@
+"""What films look like inside: density and composition against height, and the descriptors of their bulk.
+
+Films are taken at their end, in their inherent structures. Compare a deposited film with one cooled on the same
+substrate: the question of the field is whether films of equal bulk energy have equal structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitrify.analysis.films.energies import bulk_of, last_frame
+from vitrify.analysis.films.film import Film, HeightProfile, height_profile
+from vitrify.analysis.statistics import Estimate, mean_and_error
+from vitrify.analysis.structure.descriptors import descriptors
+from vitrify.md.store.frames import Configuration
+from vitrify.md.store.rundir import RunDirectory
+
+LEAST_COVERED = 0.25
+"""Part of a bin that a film must fill to count there: on the tips of a rough surface there is only noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanProfile:
+    """Density and composition of the films of one run against height, each bin up to the local surface.
+
+    A film counts in a bin as long as it fills LEAST_COVERED of it; no film, NaN.
+
+    Attributes:
+        height: (K,) middle of each bin above the highest substrate particle [sigma_AA].
+        density: mean over films and its standard error, (K,) each [sigma_AA^-2].
+        fraction_a: the same of the fraction of A.
+        kt: the same of the kinetic temperature at the end of the growth, before the quench [eps_AA]; NaN where no
+            velocities were stored.
+        bulk: lower and upper face of the bulk slab on this axis [sigma_AA].
+    """
+
+    height: np.ndarray
+    density: Estimate
+    fraction_a: Estimate
+    kt: Estimate
+    bulk: tuple[float, float]
+
+
+def mean_profile(run: RunDirectory, width: float = 1.0) -> MeanProfile:
+    """The profile of a run of films at their end.
+
+    Args:
+        run: a deposition or cooled films.
+        width: height of a bin [sigma_AA].
+    """
+    films = [Film.of(end.positions, end.species, float(end.box[0])) for _, end in film_ends(run)]
+    profiles = [height_profile(film, width=width) for film in films]
+    moving = [_moving_profile(run, replica, width) for replica, _ in film_ends(run)]
+    bins = max(len(profile.density) for profile in (*profiles, *moving))
+    floor, bulk = float(np.mean([film.floor for film in films])), bulk_of(run)
+
+    def over_films(name: str, profiles: Sequence[HeightProfile] = profiles) -> Estimate:
+        rows = np.full((len(profiles), bins), np.nan)
+        for row, (film, profile) in enumerate(zip(films, profiles, strict=True)):
+            covered = profile.area >= LEAST_COVERED * width * film.box_length
+            rows[row, : len(covered)] = np.where(covered, getattr(profile, name), np.nan)
+        return mean_and_error(rows)
+
+    return MeanProfile(
+        height=width * (np.arange(bins) + 0.5),
+        density=over_films("density"),
+        fraction_a=over_films("fraction_a"),
+        kt=over_films("kt", moving),
+        bulk=(bulk.low - floor, bulk.high - floor),
+    )
+
+
+def _moving_profile(run: RunDirectory, replica: int, width: float) -> HeightProfile:
+    """The profile of a film at its end as it moved; where only its inherent structure is stored, of that."""
+    frame = last_frame(run)
+    end = run.configuration(replica, frame, inherent=frame not in run.stored_frames(replica))
+    film = Film.of(end.positions, end.species, float(end.box[0]))
+    return height_profile(film, velocities=end.velocities, width=width)
+
+
+def profile_columns(profiles: dict[str, MeanProfile]) -> dict[str, np.ndarray]:
+    """The columns of film_profile.csv: a row for each run and bin of height, errors over films."""
+    blocks = [
+        {
+            "run": np.full(len(profile.height), name),
+            "height": profile.height,
+            "density": profile.density.mean,
+            "density_error": profile.density.error,
+            "fraction_a": profile.fraction_a.mean,
+            "fraction_a_error": profile.fraction_a.error,
+            "kt": profile.kt.mean,
+            "kt_error": profile.kt.error,
+            "films": profile.density.replicas,
+        }
+        for name, profile in profiles.items()
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def film_structure_columns(runs: Sequence[RunDirectory]) -> dict[str, list]:
+    """The columns of film_structure.csv: descriptors of the bulk particles of each film, a row a film."""
+    rows = []
+    for run in runs:
+        bulk = bulk_of(run)
+        for replica, end in film_ends(run):
+            film = Film.of(end.positions, end.species, float(end.box[0]))
+            members = np.zeros(len(end.species), dtype=bool)
+            members[film.slots[bulk.members(film)]] = True
+            row = {"run": run.name, "replica": replica, "particles": int(members.sum())}
+            rows.append(row | descriptors(end, members))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def film_ends(run: RunDirectory) -> list[tuple[int, Configuration]]:
+    """Replica number and inherent structure of every film that reached the last stored frame."""
+    frame = last_frame(run)
+    return [
+        (replica, run.configuration(replica, frame, inherent=True))
+        for replica in run.replicas
+        if frame in run.stored_frames(replica, inherent=True)
+    ]

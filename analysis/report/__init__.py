@@ -1,0 +1,1 @@
+"""Results for a person: tables, sections, one self-contained page."""

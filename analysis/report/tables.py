@@ -1,0 +1,65 @@
+"""Numbers as files: CSV tables with one header line, written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vitrify.md.store.checkpoint import write_atomically
+
+ENERGY_CONVENTION = "per particle, truncated at the cut-off, not shifted [eps_AA]"
+"""What every energy in a table means."""
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence | np.ndarray]) -> None:
+    """Write equally long columns as CSV; floats keep 10 digits, NaN is an empty cell.
+
+    Raises:
+        ValueError: for columns of different length.
+    """
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{path.name}: got columns of lengths {lengths}, expected equally long ones")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
+    write_atomically(path, text.getvalue())
+
+
+def read_table(path: Path) -> dict[str, np.ndarray]:
+    """Read what :func:`write_table` wrote: a column is float64 where every cell is a number or empty, else text.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: for a table without a header, or a row of another length.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "tg.csv"
+    >>> write_table(path, {"run": ["fast"], "tg": [0.41], "low": [np.nan]})
+    >>> {name: column.tolist() for name, column in read_table(path).items()}
+    {'run': ['fast'], 'tg': [0.41], 'low': [nan]}
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise ValueError(f"{path}: damaged table, expected a header line and rows of as many cells")
+    return {name: _column([row[index] for row in rows[1:]]) for index, name in enumerate(rows[0])}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else f"{value:.10g}"
+    return str(value)
+
+
+def _column(cells: list[str]) -> np.ndarray:
+    try:
+        return np.array([float(cell) if cell else np.nan for cell in cells], dtype=np.float64)
+    except ValueError:
+        return np.array(cells)

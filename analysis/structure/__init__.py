@@ -1,0 +1,1 @@
+"""What configurations look like: neighbours, descriptors, energies found apart from every engine."""

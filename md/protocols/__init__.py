@@ -1,0 +1,1 @@
+"""What is done to the particles: one file a protocol, one loop that runs them all."""

@@ -1,0 +1,85 @@
+"""Profiles and descriptors of films that are perfect crystals."""
+
+import numpy as np
+import pytest
+
+from vitrify.analysis.figures import as_png_bytes, profile_figure
+from vitrify.analysis.films.structure import film_structure_columns, mean_profile, profile_columns
+from vitrify.analysis.report.findings import analyze
+from vitrify.md.ensemble import Ensemble
+from vitrify.md.model import SUBSTRATE, A
+from vitrify.md.protocols.films.recipe import DepositionSpec
+from vitrify.md.store.rundir import RunWriter
+
+COLUMNS_OF_SITES, ROWS = 20, 25
+HEIGHT = np.sqrt(3) / 2  # of a row of the triangular lattice, neighbours 1.0 apart
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Two films of A on a row of substrate: a triangular lattice; the second one with a tower on its surface."""
+    row, column = np.divmod(np.arange(COLUMNS_OF_SITES * ROWS), COLUMNS_OF_SITES)
+    crystal = np.stack([column + 0.5 * (row % 2) - COLUMNS_OF_SITES / 2, 1.0 + HEIGHT * row], axis=1)
+    tower = np.stack([np.zeros(6), crystal[:, 1].max() + np.arange(1, 7)], axis=1)
+    positions = np.tile(np.concatenate([crystal, tower]), (2, 1, 1))
+    species = np.full(positions.shape[:2], A, dtype=np.int8)
+    species[:, :COLUMNS_OF_SITES] = SUBSTRATE
+    species[0, -6:] = -1
+    films = Ensemble(
+        positions=positions,
+        velocities=np.zeros_like(positions),
+        species=species,
+        box=np.tile([COLUMNS_OF_SITES, 60.0], (2, 1)),
+        periodic=(True, False),
+        seed=1,
+        replica=np.arange(2),
+        step=np.zeros(2, dtype=np.int64),
+    )
+    spec = DepositionSpec.preset(
+        "reid", seed=1, replicas=2, box_length=float(COLUMNS_OF_SITES), substrate_particles=20, bulk_slab=(6.0, 16.0)
+    )
+    with RunWriter.create(tmp_path / "films", spec.to_dict(), {}) as writer:
+        for replica in (0, 1):
+            writer.append_configuration(films, replica, 1, 0.14, inherent=True)
+        writer.append_rows({"replica": np.arange(2), "frame": np.ones(2, int), "step": np.zeros(2, int)})
+        return writer.finish()
+
+
+def test_profile_of_a_crystal_is_flat_and_ends_at_its_surface(run):
+    profile = mean_profile(run, width=4 * HEIGHT)
+    inside = (profile.height > 4 * HEIGHT) & (profile.height < 20 * HEIGHT)
+    assert profile.density.mean[0] == pytest.approx(0.75 / HEIGHT)  # its first row of four is the substrate's
+    np.testing.assert_allclose(profile.density.mean[inside], 1 / HEIGHT)
+    np.testing.assert_allclose(profile.fraction_a.mean[inside], 1)
+    # the tower covers a twentieth of the width and is not counted
+    assert np.isnan(profile.density.mean[profile.height > 25 * HEIGHT]).all()
+    np.testing.assert_allclose(profile.bulk, [5.0, 15.0])
+
+
+def test_profile_is_a_table_and_a_figure(run):
+    profile = mean_profile(run)
+    columns = profile_columns({"a": profile, "b": profile})
+    assert len(set(map(len, columns.values()))) == 1
+    assert columns["run"].tolist() == ["a"] * len(profile.height) + ["b"] * len(profile.height)
+    figure = profile_figure({"a": profile})
+    np.testing.assert_array_equal(figure.axes[0].get_lines()[0].get_ydata(), profile.density.mean)
+    assert as_png_bytes(figure, dpi=40).startswith(b"\x89PNG")
+
+
+def test_descriptors_are_those_of_the_bulk(run):
+    columns = film_structure_columns([run])
+    assert columns["replica"] == [0, 1]
+    assert columns["psi6_A"] == pytest.approx([1, 1], abs=1e-5)
+    assert columns["sides6_A"] == [1, 1]
+    assert columns["coordination_AA"] == [6, 6]
+    # rows between 6 and 16: 20 particles each
+    rows = sum(6.0 <= 1.0 + HEIGHT * row <= 16.0 for row in range(ROWS))
+    assert columns["particles"] == [20 * rows] * 2
+
+
+def test_an_analysis_of_films(run, tmp_path):
+    analyze([run], tmp_path / "analysis")
+    assert {file.name for file in (tmp_path / "analysis").rglob("*.*")} == {
+        "films.csv", "film_energies.csv", "film_structure.csv", "film_profile.csv", "film_profile.png",
+        "film_films.png", "provenance.json",
+    }  # fmt: skip

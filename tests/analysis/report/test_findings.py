@@ -1,0 +1,158 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vitrify.analysis.curves.equilibrium import equilibrium
+from vitrify.analysis.curves.glass_transition import Windows
+from vitrify.analysis.report.findings import analyze
+from vitrify.analysis.report.tables import read_table
+from vitrify.md.protocols.annealing import AnnealingSpec, anneal
+from vitrify.md.protocols.cooling import CoolingSpec, cool
+from vitrify.md.store.rundir import RunDirectory
+from vitrify.pipelines.cli import main
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two rates and a liquid at toy size."""
+    home = tmp_path_factory.mktemp("runs")
+    spec = CoolingSpec(
+        particles=140, replicas=3, frames=24, ramp_steps=9_600, equilibration_steps=100, store=(1, 24), seed=1
+    )
+    liquid = AnnealingSpec(
+        particles=140, replicas=2, frames=4, kt=0.9, steps=40, equilibration_steps=200, store="none", seed=3
+    )
+    return [
+        cool(spec, home / "fast"),
+        cool(replace(spec, ramp_steps=19_200, seed=2), home / "slow"),
+        anneal(liquid, home / "liquid"),
+    ]
+
+
+def test_everything_a_set_of_runs_shows(runs, tmp_path):
+    out = tmp_path / "analysis"
+    lines = analyze(runs, out, windows=Windows(glass=(0.05, 0.3), liquid=(0.4, 1.0)))
+    assert {file.name for file in out.iterdir()} == {
+        "cooling_curve.csv", "tg.csv", "tg.json", "equilibrium.csv", "descriptors.csv", "g_of_r.csv", "figures",
+        "provenance.json", "DONE",
+    }  # fmt: skip
+    assert {file.name for file in (out / "figures").iterdir()} == {
+        "cooling_curve.png", "tg_against_rate.png", "configurations.png", "g_of_r.png",
+    }  # fmt: skip
+    curve = read_table(out / "cooling_curve.csv")
+    assert curve["ramp_steps"].tolist() == [19_200] * 24 + [9_600] * 24
+    table = runs[0].table
+    last = table["frame"] == 24
+    assert curve["inherent_energy"][-1] == pytest.approx(table["inherent_energy"][last].mean(), rel=1e-9)
+    found = json.loads((out / "tg.json").read_text())
+    assert [one["replicas"] for one in found] == [3, 3]
+    assert [line.startswith("Tg = ") for line in lines] == [True, True, False]
+
+
+def test_stored_configurations_and_the_engines_energies_agree(runs, tmp_path):
+    analyze(runs, tmp_path / "analysis")
+    columns = read_table(tmp_path / "analysis" / "descriptors.csv")
+    # two runs, three replicas, two frames, instantaneous and inherent
+    assert len(columns["run"]) == 24
+    assert sorted(set(columns["positions"].tolist())) == ["inherent", "instant"]
+    assert np.abs(columns["energy_minus_table"]).max() < 1e-6
+    inherent = columns["positions"] == "inherent"
+    for name in ("run", "replica", "frame"):
+        assert columns[name][inherent].tolist() == columns[name][~inherent].tolist()
+    assert (columns["energy"][inherent] < columns["energy"][~inherent]).all()
+
+
+def test_an_analysis_is_left_alone_refused_or_replaced(runs, tmp_path):
+    out = tmp_path / "analysis"
+    analyze(runs[:1], out, structure=False)
+    written = (out / "provenance.json").stat().st_mtime_ns
+    assert "there already" in analyze(runs[:1], out, structure=False)[0]
+    assert (out / "provenance.json").stat().st_mtime_ns == written
+    with pytest.raises(FileExistsError, match="other runs or options"):
+        analyze(runs[:2], out, structure=False)
+    analyze(runs[:2], out, structure=False, force=True)
+    assert len(set(read_table(out / "cooling_curve.csv")["ramp_steps"])) == 2
+    assert not (tmp_path / "analysis.partial").exists()
+
+
+def test_what_is_no_analysis_is_never_replaced(runs, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "love.txt").write_text("dear")
+    with pytest.raises(FileExistsError, match="is no analysis"):
+        analyze(runs, tmp_path / "letters", force=True)
+    assert (tmp_path / "letters" / "love.txt").read_text() == "dear"
+
+
+def test_a_window_without_frames_is_a_note_and_the_curve_is_there(runs, tmp_path):
+    lines = analyze(runs[:1], tmp_path / "a", windows=Windows(glass=(0.05, 0.06)), structure=False)
+    assert lines[0].startswith("no Tg for M = 9600: glass window 0.05 to 0.06: got 1 frames")
+    assert (tmp_path / "a" / "cooling_curve.csv").exists()
+    assert not (tmp_path / "a" / "tg.csv").exists()
+
+
+def test_energies_of_a_liquid(runs):
+    state = equilibrium(runs[2])
+    table = runs[2].table
+    means = [table["inherent_energy"][table["replica"] == replica].mean() for replica in (0, 1)]
+    assert state.inherent.mean == pytest.approx(np.mean(means))
+    assert state.inherent.error == pytest.approx(abs(means[0] - means[1]) / 2)
+    late, early = (table["inherent_energy"][np.isin(table["frame"], frames)].mean() for frames in ((3, 4), (1, 2)))
+    assert state.drift.mean == pytest.approx(late - early)
+    with pytest.raises(ValueError, match="expected a run of vitrify anneal"):
+        equilibrium(runs[0])
+
+
+def test_the_verbs(runs, tmp_path, capsys):
+    paths = [str(run.path) for run in runs]
+    with pytest.raises(SystemExit) as status:
+        main(
+            [
+                "analyze",
+                *paths,
+                "--out",
+                str(tmp_path / "a"),
+                "--glass-window",
+                "0.05,0.3",
+                "--liquid-window",
+                "0.4,1.0",
+            ]
+        )
+    assert status.value.code == 0
+    assert capsys.readouterr().out.startswith("Tg = ")
+    with pytest.raises(SystemExit) as status:
+        main(["report", str(tmp_path / "a"), paths[0], "--out", str(tmp_path / "report.html")])
+    assert status.value.code == 0
+    text = (tmp_path / "report.html").read_text()
+    assert "Run fast" in text
+    assert text.count("data:image/png") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["analyze", "missing", "--out", "a"], "missing: no such run directory"),
+        (["analyze", "missing", "--out", "a", "--glass-window", "low"], "expected two temperatures"),
+        (["analyze", "missing", "--out", "a", "--glass-window", "0.3,0.1"], "glass window"),
+        (["report", "missing", "--out", "report.html"], "missing: no such directory"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as status:
+        main(arguments)
+    assert status.value.code == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_analysis_directory(runs, tmp_path):
+    out = tmp_path / "analysis"
+    analyze(runs[:1], out, structure=False)
+    (out / "DONE").unlink()  # as after a kill in the middle of a copy: it is made again
+    assert "there already" not in analyze(runs[:1], out, structure=False)[0]
+    assert (out / "DONE").exists()
+    assert RunDirectory.open(runs[0].path).finished
