@@ -68,7 +68,7 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
         for steps, value, low, high in zip(tg["ramp_steps"], tg["tg"], tg["tg_low"], tg["tg_high"], strict=True)
     ]
     system = fast.replicas[0]
-    hot, cold = (fast.configuration(system, frame) for frame in (fast.stored_frames(system)[0], FRAMES))
+    hot, cold = (fast.configuration(system, frame) for frame in (fast.stored_frames()[0], FRAMES))
     before_and_after = configuration_figure(
         {f"liquid, kT = {hot.kt_set:.3g}": hot, f"glass, kT = {cold.kt_set:.3g}": cold}
     )
@@ -100,7 +100,7 @@ def film_section(run: RunDirectory) -> Section:
     """A film, and what it is made of."""
     state, bulk = bulk_state(run), bulk_of(run)
     replica = int(state.replicas[0])
-    film = run.configuration(replica, run.stored_frames(replica, inherent=True)[-1], inherent=True)
+    film = run.configuration(replica, run.stored_frames(inherent=True)[-1], inherent=True)
     picture = configuration_figure({"": film}, bulk=(bulk.low, bulk.high))
     energy, density = mean_and_error(state.energy), mean_and_error(state.density)
     return Section(

@@ -162,14 +162,14 @@ def last_frame(run: RunDirectory) -> int:
     Raises:
         ValueError: when there is none.
     """
-    frames = [frame for replica in run.replicas for frame in run.stored_frames(replica, inherent=True)]
+    frames = run.stored_frames(inherent=True)
     if not frames:
         raise ValueError(f"{run.path}: got no stored inherent structure, expected the films at their end")
     return max(frames)
 
 
 def _with_frame(run: RunDirectory, frame: int) -> list[int]:
-    return [replica for replica in run.replicas if frame in run.stored_frames(replica, inherent=True)]
+    return run.stored_replicas(frame, inherent=True)
 
 
 def _film(run: RunDirectory, replica: int, frame: int) -> Film:

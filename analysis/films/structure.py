@@ -76,7 +76,7 @@ def mean_profile(run: RunDirectory, width: float = 1.0) -> MeanProfile:
 def _moving_profile(run: RunDirectory, replica: int, width: float) -> HeightProfile:
     """The profile of a film at its end as it moved; where only its inherent structure is stored, of that."""
     frame = last_frame(run)
-    end = run.configuration(replica, frame, inherent=frame not in run.stored_frames(replica))
+    end = run.configuration(replica, frame, inherent=replica not in run.stored_replicas(frame))
     film = Film.of(end.positions, end.species, float(end.box[0]))
     return height_profile(film, velocities=end.velocities, width=width)
 
@@ -117,8 +117,4 @@ def film_structure_columns(runs: Sequence[RunDirectory]) -> dict[str, list]:
 def film_ends(run: RunDirectory) -> list[tuple[int, Configuration]]:
     """Replica number and inherent structure of every film that reached the last stored frame."""
     frame = last_frame(run)
-    return [
-        (replica, run.configuration(replica, frame, inherent=True))
-        for replica in run.replicas
-        if frame in run.stored_frames(replica, inherent=True)
-    ]
+    return list(run.configurations(frame, inherent=True))

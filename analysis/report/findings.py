@@ -246,8 +246,7 @@ def _transitions(
 
 
 def _every_frame_stored(run: RunDirectory) -> bool:
-    frames = set(np.unique(run.table["frame"]).tolist())
-    return all(frames <= set(run.stored_frames(replica, inherent=True)) for replica in run.replicas)
+    return set(np.unique(run.table["frame"]).tolist()) <= set(run.stored_frames(inherent=True))
 
 
 def _is_there(out: Path, request: Mapping, force: bool) -> bool:
