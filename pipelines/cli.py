@@ -10,11 +10,12 @@ from typing import Any, cast
 
 import typer
 
+from vitrify.md.protocols.unfinished import Unfinished
+from vitrify.pipelines.stopping import INTERRUPTED, UNFINISHED, Terminated, listening
+
 CHAPTERS = ("simulate", "films", "measure", "learning", "reproduce")
 
 DEBUG = "--debug"
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it; some versions of Typer turn the interrupt into it themselves
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[
     0
@@ -45,18 +46,28 @@ def application() -> typer.Typer:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error is one clear line on stderr and exit status 2, with a traceback under --debug."""
+    """Run the command line.
+
+    An error is one clear line on stderr and exit status 2, with a traceback under --debug. A signal or a time limit
+    leaves with status 85, Ctrl-C with 130 (128 + SIGINT, as shells have it; some versions of Typer turn the interrupt
+    into it themselves).
+    """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        status = application()(
-            args=[argument for argument in given if argument != DEBUG], prog_name="vitrify", standalone_mode=False
-        )
+        with listening():
+            status = application()(
+                args=[argument for argument in given if argument != DEBUG], prog_name="vitrify", standalone_mode=False
+            )
+    except Terminated:
+        fail("terminated; what was finished is kept, go on with --resume", UNFINISHED)
     except (ValueError, OSError, _UsageError) as error:
         if DEBUG in given:
             raise
         fail(line(error), 2)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
+    except Unfinished as error:
+        fail(line(error), UNFINISHED)
     if status == INTERRUPTED:
         fail("interrupted; what was finished is kept, go on with --resume", INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import numpy as np
 from vitrify.analysis.figures import KT_LABEL, Figure, Level, Series, error_bar_figure, save
 from vitrify.analysis.report.tables import write_table
 from vitrify.analysis.statistics import mean_and_error
-from vitrify.md.protocols.films.impact import Impacts, contact_samples, film_of_impacts
+from vitrify.md.protocols.films.impact import ImpactSpec
 from vitrify.md.store.checkpoint import write_atomically
 from vitrify.md.store.provenance import provenance
+from vitrify.md.store.rundir import RunDirectory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,50 +42,36 @@ class Cascade:
     impacts: int
 
 
-def cascade(impacts: Impacts, *, half_width: float = 3.0, depth: float = 15.0, bin_depth: float = 1.5) -> Cascade:
-    """Average impacts in a column below each spot, from the moment of contact on.
-
-    Args:
-        impacts: what was seen.
-        half_width: of the column, to either side of the spot [sigma_AA].
-        depth: how far down it reaches [sigma_AA].
-        bin_depth: height of a bin [sigma_AA].
+def cascade(run: RunDirectory) -> Cascade:
+    """Average the impacts of a run below each spot, from the moment of contact on.
 
     Raises:
-        ValueError: when no particle arrived while the films were watched.
+        ValueError: when the run is of another protocol, or no particle arrived while the films were watched.
     """
-    contact = contact_samples(impacts)
-    arrived = np.flatnonzero(contact >= 0)
+    if run.spec["protocol"] != ImpactSpec.protocol:
+        raise ValueError(f"{run.path}: got a run of protocol {run.spec['protocol']}, expected impacts")
+    spec, table = ImpactSpec.from_table(run.spec), run.table
+    frames = int(table["frame"].max(initial=0))
+    whole = np.bincount(table["replica"].astype(np.int64))
+    rows = whole[table["replica"]] == frames  # of impacts that did not fail on the way
+    columns = {name: table[name][rows].reshape(-1, frames) for name in ("kt", "arrived", "arriving_kt")}
+    below = np.stack([table[name][rows].reshape(-1, frames) for name in spec.depth_columns], axis=-1)
+    arrived = np.flatnonzero(columns["arrived"].any(axis=1))
     if not len(arrived):
-        raise ValueError(f"cascade: none of {len(contact)} particles arrived; watch the films for longer")
-    samples = len(impacts.positions)
-    edges = np.arange(0.0, depth + bin_depth / 2, bin_depth)
-    kt = np.full((len(arrived), samples, len(edges) - 1), np.nan)
-    striker = np.full((len(arrived), samples), np.nan)
-    film = film_of_impacts(impacts)
-    energy = (impacts.velocities.astype(np.float64) ** 2).sum(axis=-1) / 2
-    for row, k in enumerate(arrived):
-        x, top = impacts.positions[contact[k], k, impacts.striker]
-        for late, sample in enumerate(range(contact[k], samples)):
-            positions = impacts.positions[sample, k]
-            aside = positions[:, 0] - x
-            aside -= impacts.box_length * np.rint(aside / impacts.box_length)
-            below = film[k] & (np.abs(aside) <= half_width)
-            place = np.digitize(top - positions[below, 1], edges) - 1
-            inside = (place >= 0) & (place < len(edges) - 1)
-            count = np.bincount(place[inside], minlength=len(edges) - 1)
-            total = np.bincount(place[inside], weights=energy[sample, k, below][inside], minlength=len(edges) - 1)
-            kt[row, late] = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-            striker[row, late] = energy[sample, k, impacts.striker]
+        raise ValueError(f"cascade: none of {len(below)} particles arrived; watch the films for longer")
+    contact = columns["arrived"][arrived].argmax(axis=1)
+    kt, striker = np.full((len(arrived), *below.shape[1:]), np.nan), np.full((len(arrived), frames), np.nan)
+    for row, (impact, first) in enumerate(zip(arrived, contact, strict=True)):
+        kt[row, : frames - first] = below[impact, first:]
+        striker[row, : frames - first] = columns["arriving_kt"][impact, first:]
     estimate = mean_and_error(kt)
-    before = [energy[contact[k], k, film[k]].mean() for k in arrived]
     return Cascade(
-        time=np.arange(samples) * impacts.interval,
-        depth_edges=edges,
+        time=np.arange(frames) * spec.steps_per_frame * spec.deposition.time_step,
+        depth_edges=spec.depth_edges,
         kt=estimate.mean,
         error=estimate.error,
         arriving_kt=mean_and_error(striker).mean,
-        film_kt=float(np.mean(before)),
+        film_kt=float(columns["kt"][arrived, contact].mean()),
         impacts=len(arrived),
     )
 
@@ -103,17 +89,23 @@ def cascade_columns(found: Cascade) -> dict[str, np.ndarray]:
     }
 
 
-def write_cascade(found: Cascade, out: Path, asked: Mapping, *, force: bool = False) -> None:
+def require_no_cascade(out: Path) -> None:
+    """Raise FileExistsError where a cascade was written already."""
+    if (out / "cascade.csv").exists():
+        raise FileExistsError(errno.EEXIST, "holds a cascade already; --force replaces it", str(out))
+
+
+def write_cascade(found: Cascade, out: Path, run: RunDirectory, *, force: bool = False) -> None:
     """Write cascade.csv, cascade.png (a line for each of a few times) and provenance.json into ``out``.
 
     Raises:
         FileExistsError: when there is one already and ``force`` is not given.
     """
-    if (out / "cascade.csv").exists() and not force:
-        raise FileExistsError(errno.EEXIST, "holds a cascade already; --force replaces it", str(out))
+    if not force:
+        require_no_cascade(out)
     out.mkdir(parents=True, exist_ok=True)
     save(cascade_figure(found), out / "cascade.png")
-    facts = {"product": "cascade", "asked": dict(asked), "impacts": found.impacts, "film_kt": found.film_kt}
+    facts = {"product": "cascade", "run": run.identity, "impacts": found.impacts, "film_kt": found.film_kt}
     write_atomically(out / "provenance.json", json.dumps(facts | provenance(), indent=2) + "\n")
     write_table(out / "cascade.csv", cascade_columns(found))
 

@@ -23,9 +23,9 @@ class AnnealingSpec(MixtureSpec):
     A random start quenched and set to a low kT would sit in a basin of the random structure; so the first half of the
     equilibration is a ramp from ``kt_start`` down to kT, the second half waits there.
 
-    Logarithmic frames: the first stands at the end of the equilibration; ``origins`` equal stretches of time follow, and
-    in each of them equally many frames whose distances from its beginning grow by one factor, from ``first_step`` to
-    the stretch's end, which is the next one's beginning. Stored frames hold unwrapped displacements.
+    Logarithmic frames: the first stands at the end of the equilibration; ``origins`` equal stretches of time follow,
+    and in each of them equally many frames whose distances from its beginning grow by one factor, from ``first_step``
+    to the stretch's end, which is the next one's beginning. Stored frames hold unwrapped displacements.
 
     Attributes:
         kt: temperature [eps_AA].

@@ -1,4 +1,4 @@
-"""Frames that were seen wait here until there are enough for a quench, so that few replicas, too, keep every core busy."""
+"""Frames seen wait here until there are enough for a quench, so that few replicas, too, keep every core busy."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ class Gathering:
             states = seen.ensemble.select(here)
             if frame.store:
                 rest = inherent.select(np.searchsorted(rows, here)) if inherent and frame.inherent else None
-                self.writer.write_frame(
-                    number, frame.kt_set, states, inherent=rest, velocities=frame.velocities
-                )
+                self.writer.write_frame(number, frame.kt_set, states, inherent=rest, velocities=frame.velocities)
             count = len(here)
             self.writer.append_rows(
                 {

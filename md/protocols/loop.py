@@ -1,8 +1,9 @@
 """The run of any protocol: replicas in waves, from stage to stage, in pieces short enough to be stopped between them.
 
 Between two pieces the loop looks at the clock and at ``stop``. A stop means: write a checkpoint, raise
-:class:`Unfinished`. The checkpoint holds everything, frames seen and not yet quenched included, so that it takes no longer
-than to write it, and the run that goes on from it ends in the same bytes as one that was never stopped.
+:class:`vitrify.md.protocols.unfinished.Unfinished`. The checkpoint holds everything, frames seen and not yet quenched
+included, so that leaving takes no longer than to write it, and the run that goes on from it ends in the same bytes as
+one that was never stopped.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from vitrify.md.protocols.gathering import Gathering
 from vitrify.md.protocols.launch import Announce, Launch, Progress, finished, launch
 from vitrify.md.protocols.pace import Pace
 from vitrify.md.protocols.stages import Advance, Protocol, Relax, Wave, joined
+from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.rundir import RunDirectory
 
 REPLICAS_AT_ONCE, PARTICLES_AT_ONCE = 2048, 2048 * 4320
-"""Replicas beyond these run after them: enough to fill a GPU, and memory and checkpoint stay below a gigabyte or two."""
+"""Replicas beyond these run after them: enough to fill a GPU, and a checkpoint stays near a gigabyte."""
 
 PARTICLE_STEPS_OF_A_PIECE, LEAST_STEPS_OF_A_PIECE = 8_000_000, 1_000
 """One replica moves on by a multiple of so much at a time: a fifth of a second on one core."""
@@ -31,14 +33,6 @@ STATE = ("positions", "velocities", "step", "origin", "travelled")
 
 CHECKPOINT_EVERY = 60.0
 """Seconds between checkpoints."""
-
-
-class Unfinished(Exception):
-    """A run was stopped; its checkpoint is written."""
-
-    def __init__(self, path: Path):
-        super().__init__(f"{path}: unfinished; go on with --resume")
-        self.path = path
 
 
 def run(

@@ -1,10 +1,11 @@
-"""The liquid mixture: what a cooling and an annealing have in common, and the random or stored liquid they begin with."""
+"""The liquid mixture: what a cooling and an annealing have in common, and the liquid both begin with."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -163,7 +164,7 @@ class MixtureProtocol(Protocol):
     """Replicas of a mixture followed from frame to frame under one thermostat.
 
     Stage 0 relaxes what overlaps (nothing, where the start was stored), stage 1 equilibrates, and stage k + 1 ends in
-    frame k. Where the spec asks for it, particles' unwrapped displacements are kept from the end of the equilibration on.
+    frame k. Where the spec asks for it, unwrapped displacements are kept from the end of the equilibration on.
     """
 
     def __init__(self, spec: MixtureSpec, source: Source | None = None):
@@ -198,7 +199,7 @@ class MixtureProtocol(Protocol):
         equilibrate = Advance(start=0, until=spec.equilibration_steps, thermostat=bath)
         frames = [
             Advance(start=start, until=until, thermostat=bath, frame=k)
-            for k, (start, until) in enumerate(zip(clocks[1:], clocks[2:], strict=False), start=1)
+            for k, (start, until) in enumerate(pairwise(clocks[1:]), start=1)
         ]
         return (*first, equilibrate, *frames)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vitrify.md.engines.base import TIME_STEP
 from vitrify.md.ensemble import Ensemble
-from vitrify.md.model import EMPTY
+from vitrify.md.model import EMPTY, A, B
 from vitrify.md.store.frames import Configuration
 from vitrify.md.store.rundir import RunDirectory
 
@@ -47,7 +48,7 @@ class Source:
         try:
             frame = int(place) if place.isdecimal() else cls.at_temperature(run, stored, float(place))
         except ValueError as error:
-            raise ValueError(f"from: got {text!r}, expected RUN@frame such as run@200 or RUN@kT such as run@0.5") from error
+            raise ValueError(f"from: got {text!r}, expected RUN@frame or RUN@kT such as run@200 or run@0.5") from error
         if frame not in stored:
             raise ValueError(f"{run.path}: frame {frame} is not stored; stored frames: {stored}")
         return cls(run=run, frame=frame)
@@ -75,24 +76,32 @@ class Source:
         """The frame's first configuration."""
         return self.run.configuration(self.replicas[0], self.frame)
 
-    def fields(self) -> dict[str, Any]:
-        """Fields of a spec that follow from the source: the mixture, its kT, and where it is from."""
+    def fields(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of a spec that begins here: those ``given``, and what follows from the stored configurations.
+
+        Number and kind of the particles, the density and where they are from follow always; replicas, time step and
+        first temperature unless they are given.
+
+        Raises:
+            ValueError: when these are not configurations of the mixture.
+        """
         example = self.example
-        if not all(example.periodic):
-            raise ValueError(f"{self.run.path}: got films, expected a liquid, periodic in x and y")
-        if set(np.unique(example.species).tolist()) - {0, 1}:
-            raise ValueError(f"{self.run.path}: got other species than A and B, expected the mixture")
+        if not all(example.periodic) or set(np.unique(example.species).tolist()) - {A, B}:
+            raise ValueError(f"{self.run.path}: expected a liquid of A and B, periodic in x and y")
         count = len(example.species)
-        return {
+        first = given.get("first_replica", self.replicas[0])
+        free = {"first_replica": first, "replicas": sum(replica >= first for replica in self.replicas)}
+        free["time_step"] = self.run.spec.get("time_step", TIME_STEP)
+        if np.isfinite(example.kt_set) and example.kt_set > 0:
+            free["kt_start"] = example.kt_set
+        fixed = {
             "particles": count,
             "density": float(count / np.prod(example.box)),
-            "fraction_a": float(np.mean(example.species == 0)),
-            "first_replica": self.replicas[0],
-            "replicas": len(self.replicas),
-            "time_step": self.run.spec.get("time_step"),
+            "fraction_a": float(np.mean(example.species == A)),
             "source": self.identity,
             "source_frame": self.frame,
-        } | ({"kt_start": example.kt_set} if np.isfinite(example.kt_set) and example.kt_set > 0 else {})
+        }
+        return {**free, **given, **fixed}
 
     def ensemble(self, replicas: np.ndarray, spec: Any, velocities: Callable[[Any, int], np.ndarray]) -> Ensemble:
         """The configurations of ``replicas`` at step 0, with the velocities they were stored with or new ones.

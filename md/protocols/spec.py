@@ -131,7 +131,10 @@ def settled(name: str, value: Any, kind: Any) -> Any:
         if isinstance(value, kind):
             return value
         if isinstance(value, Mapping) and issubclass(kind, Settings):
-            return kind.from_table(value)
+            try:
+                return kind.from_table(value)
+            except ValueError as error:
+                raise ValueError(f"{name}.{error}") from error
     elif kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     elif kind in (bool, int, float, str) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):

@@ -13,7 +13,6 @@ from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
 from vitrify.md.model import PairTable
-from vitrify.md.protocols.spec import Spec
 from vitrify.md.store.table import COLUMNS
 
 
@@ -176,5 +175,3 @@ class Protocol(ABC):
     @abstractmethod
     def inherent_energy(self, wave: Wave, energies: np.ndarray) -> np.ndarray:
         """Energy per particle (R,) of the inherent structures of ``wave`` from pair energies (R, N) [eps_AA]."""
-
-

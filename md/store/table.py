@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 COLUMNS = (
-    "replica", "frame", "step", "kt_set", "kt", "potential_energy", "inherent_energy", "max_force", "converged",
+    "replica", "frame", "step", "kt_set", "kt", "pressure", "potential_energy", "inherent_energy", "max_force",
+    "converged",
 )  # fmt: skip
 """Columns every table has; a protocol may add its own. Energies per particle, truncated and not shifted."""
 

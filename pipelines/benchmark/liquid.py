@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from vitrify.md.protocols.bulk import random_liquid
 
 from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
-from vitrify.md.protocols.bulk import random_liquid
 from vitrify.md.protocols.cooling import CoolingSpec
 from vitrify.pipelines.benchmark.record import available_cores
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitrify.pipelines.commands.simulate import Device, EngineName, Force, Resume, Seed, count
+from vitrify.pipelines.commands.simulate import carry_out
+from vitrify.pipelines.options import FirstReplica, HowOptions, LaunchOptions, Replicas, ThermostatTau, count, grouped
+from vitrify.pipelines.stopping import stoppable
 
 if TYPE_CHECKING:
     from vitrify.md.store.rundir import RunDirectory
 
 UNITS = """Reduced Lennard-Jones units: energy eps_AA, length sigma_AA, time tau = sigma_AA (m / eps_AA)^1/2, k_B = 1.
 Energies are per film particle, each pair truncated at its cut-off and NOT shifted. Films sit at zero pressure: compare
-them with cooled films, not with the bulk mixture at rho = 1.2."""
+them with cooled films, not with the liquid mixture at rho = 1.2."""
 
-Out = Annotated[Path, typer.Option(help="Run directory to write.", metavar="DIR")]
+SourceRun = Annotated[Path, typer.Argument(help="Run directory of a finished deposition.", metavar="RUN")]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +47,8 @@ def temperatures(text: str) -> tuple[float, ...]:
 def changes(settings: list[str]) -> dict[str, Any]:
     """What ``--set FIELD=VALUE`` says; values are written as in TOML.
 
-    >>> changes(["box_length=15", "bulk_slab=[10.0, 25.0]", "rescale_vapour=true"])
-    {'box_length': 15, 'bulk_slab': (10.0, 25.0), 'rescale_vapour': True}
+    >>> changes(["box_length=15", "substrate.kt=0.2", "substrate.slab=3.0", "bulk_slab=[10.0, 25.0]"])
+    {'box_length': 15, 'substrate': {'kt': 0.2, 'slab': 3.0}, 'bulk_slab': [10.0, 25.0]}
     """
     fields: dict[str, Any] = {}
     for setting in settings:
@@ -53,12 +56,15 @@ def changes(settings: list[str]) -> dict[str, Any]:
             read = tomllib.loads(setting)
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"set: got {setting!r}, expected FIELD=VALUE such as box_length=15.0") from error
-        fields |= {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+        for name, value in read.items():
+            fields[name] = fields.get(name, {}) | value if isinstance(value, dict) else value
     return fields
 
 
+@grouped
 def deposit(
-    out: Out,
+    launch: LaunchOptions,
+    how: HowOptions,
     preset: Annotated[str, typer.Option(help="reid (30 wide, 1,200 particles) or log (66 wide, 5,500).")] = "reid",
     substrate_kt: Annotated[
         str | None,
@@ -72,56 +78,50 @@ def deposit(
     steps_per_injection: Annotated[
         int | None, typer.Option(help="Time steps between injections, such as 2e4.", parser=count, metavar="M")
     ] = None,
-    replicas: Annotated[int, typer.Option(help="Films R, grown side by side.", parser=count, metavar="R")] = 1,
+    replicas: Replicas = 1,
+    first_replica: FirstReplica = 0,
     store_every: Annotated[
         int, typer.Option(help="Keep configurations after every K injections; 0: the last only.", metavar="K")
     ] = 0,
+    thermostat_tau: ThermostatTau = 0.5,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change any other field of the recipe, as often as needed.", metavar="FIELD=VALUE"),
+        typer.Option(
+            "--set",
+            help="Change any other field of the recipe, as often as needed: box_length=15.0, substrate.slab=3.0.",
+            metavar="FIELD=VALUE",
+        ),
     ] = None,
-    seed: Seed = 1,
-    engine: EngineName = "auto",
-    device: Device = "auto",
-    resume: Resume = False,
-    force: Force = False,
 ) -> None:
     """Grow films from the vapour on a substrate, at 65:35 to the particle.
 
     The substrate's thermostat is the only one: the film is NVE and cools through it. A run directory holds a row of
     table.csv per film and injection (frame 0 is the bare substrate) and the stored films as GSD files that OVITO opens.
     """
-    from vitrify.md.protocols.films.growth import deposit as grow_films
+    from vitrify.md.protocols.films.growth import DepositionProtocol
     from vitrify.md.protocols.films.recipe import DepositionSpec
-    from vitrify.pipelines.progress import progress_bar
 
     asked = {"injections": injections, "steps_per_injection": steps_per_injection}
     fields: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    fields |= {"replicas": replicas, "store_every": store_every, "seed": seed, "engine": engine, "device": device}
-    fields |= changes(set_ or [])
-    kts = temperatures(substrate_kt) if substrate_kt else ()
-    specs = [DepositionSpec.preset(preset, **fields, substrate_kt=kt) for kt in kts]
-    specs = specs or [DepositionSpec.preset(preset, **fields)]
-    for spec in specs:
-        place = out if len(specs) == 1 else out / f"kt-{spec.substrate_kt:g}"
-        with progress_bar(f"deposit {place}") as progress:
-            run = grow_films(
-                spec,
-                place,
-                resume=resume,
-                force=force,
-                progress=progress,
-                announce=lambda line: typer.echo(line, err=True),
-            )
-        summarise(run)
+    fields |= {"replicas": replicas, "first_replica": first_replica, "store_every": store_every}
+    fields |= {"thermostat_tau": thermostat_tau, **how.fields(), **changes(set_ or [])}
+    first = DepositionSpec.preset(preset, **fields)
+    kts = temperatures(substrate_kt) if substrate_kt else (first.substrate.kt,)
+    specs = [replace(first, substrate=replace(first.substrate, kt=kt)) for kt in kts]
+    with stoppable(launch.time_limit) as stop:
+        for spec in specs:
+            place = launch.out if len(specs) == 1 else launch.out / f"kt-{spec.substrate.kt:g}"
+            summarise(carry_out(DepositionProtocol(spec), place, launch, announce, stop))
 
 
+@grouped
 def cool_film(
-    source: Annotated[Path, typer.Argument(help="Run directory of a finished deposition.", metavar="RUN")],
+    source: SourceRun,
     ramp_steps: Annotated[
         int, typer.Option(help="Length M of the ramp [time steps], such as 1e6.", parser=count, metavar="M")
     ],
-    out: Out,
+    launch: LaunchOptions,
+    how: HowOptions,
     melt_kt: Annotated[float, typer.Option(help="kT of the melt [eps_AA].")] = 1.0,
     melt_steps: Annotated[int, typer.Option(help="Time steps at it.", parser=count)] = 20_000,
     kt_final: Annotated[float, typer.Option(help="kT at the end of the ramp [eps_AA].")] = 0.05,
@@ -129,48 +129,35 @@ def cool_film(
     headspace: Annotated[
         float, typer.Option(help="Room between the compact film and the wall that keeps the melt [sigma_AA].")
     ] = 4.0,
-    seed: Seed = 1,
-    engine: EngineName = "auto",
-    device: Device = "auto",
-    resume: Resume = False,
-    force: Force = False,
+    thermostat_tau: ThermostatTau = 0.5,
 ) -> None:
     """Melt deposited films and cool them on their own substrate: the fair partners of the deposited ones."""
-    from vitrify.md.protocols.films.cooled import FilmCoolingSpec, cool_films
-    from vitrify.md.protocols.films.observables import deposition_spec
+    from vitrify.md.protocols.films.cooled import FilmCoolingProtocol, FilmCoolingSpec
+    from vitrify.md.protocols.films.grown import grown_recipe
     from vitrify.md.store.rundir import RunDirectory
-    from vitrify.pipelines.progress import progress_bar
 
     run = RunDirectory.open(source)
     spec = FilmCoolingSpec(
-        source=run.name,
-        deposition=deposition_spec(run),
+        source=run.identity,
+        deposition=grown_recipe(run),
         melt_kt=melt_kt,
         melt_steps=melt_steps,
         kt_final=kt_final,
         ramp_steps=ramp_steps,
         frames=frames,
         headspace=headspace,
-        seed=seed,
-        engine=engine,
-        device=device,
+        thermostat_tau=thermostat_tau,
+        **how.fields(),
     )
-    with progress_bar(f"cool-film {out}") as progress:
-        cooled = cool_films(
-            run,
-            spec,
-            out,
-            resume=resume,
-            force=force,
-            progress=progress,
-            announce=lambda line: typer.echo(line, err=True),
-        )
-    summarise(cooled)
+    with stoppable(launch.time_limit) as stop:
+        summarise(carry_out(FilmCoolingProtocol(spec, run), launch.out, launch, announce, stop))
 
 
+@grouped
 def impact(
-    source: Annotated[Path, typer.Argument(help="Run directory of a finished deposition.", metavar="RUN")],
-    out: Annotated[Path, typer.Option(help="Directory to write: cascade.csv and a figure.", metavar="DIR")],
+    source: SourceRun,
+    launch: LaunchOptions,
+    how: HowOptions,
     impacts: Annotated[int, typer.Option(help="Particles that hit, each a copy of a film.", parser=count)] = 200,
     samples: Annotated[int, typer.Option(help="How often the films are looked at.", parser=count)] = 200,
     steps_per_sample: Annotated[int, typer.Option(help="Time steps between.", parser=count)] = 20,
@@ -178,31 +165,40 @@ def impact(
         float, typer.Option(help="Half the width of the column that is looked at below the spot [sigma_AA].")
     ] = 3.0,
     depth: Annotated[float, typer.Option(help="How far down it reaches [sigma_AA].")] = 15.0,
-    seed: Seed = 1,
-    engine: EngineName = "auto",
-    device: Device = "auto",
-    force: Force = False,
 ) -> None:
-    """Let single vapour particles hit grown films: kinetic temperature against depth and time after the impact."""
-    from vitrify.analysis.films.cascade import cascade, write_cascade
-    from vitrify.md.engines.registry import get_engine
-    from vitrify.md.protocols.films.cooled import read_films
-    from vitrify.md.protocols.films.impact import strike
-    from vitrify.md.protocols.films.observables import deposition_spec
+    """Let single vapour particles hit grown films: kinetic temperature against depth and time after the impact.
+
+    DIR gets cascade.csv and a figure, and in DIR/run the run directory with a row per impact and sample.
+    """
+    from vitrify.analysis.films.cascade import cascade, require_no_cascade, write_cascade
+    from vitrify.md.protocols.films.grown import grown_recipe
+    from vitrify.md.protocols.films.impact import ImpactProtocol, ImpactSpec
     from vitrify.md.store.rundir import RunDirectory
 
     run = RunDirectory.open(source)
-    spec = deposition_spec(run)
-    films, sites = read_films(run)
-    mover = get_engine(engine, pairs=spec.pairs, time_step=spec.time_step, device=device, particles=spec.slots)
-    seen = strike(
-        films, sites, spec, mover, impacts=impacts, samples=samples, steps_per_sample=steps_per_sample, seed=seed
+    spec = ImpactSpec(
+        source=run.identity,
+        deposition=grown_recipe(run),
+        replicas=impacts,
+        frames=samples,
+        steps_per_frame=steps_per_sample,
+        half_width=half_width,
+        depth=depth,
+        **how.fields(),
     )
-    found = cascade(seen, half_width=half_width, depth=depth)
-    asked = {"source": run.name, "impacts": impacts, "samples": samples, "steps_per_sample": steps_per_sample}
-    asked |= {"half_width": half_width, "depth": depth, "seed": seed, "engine": mover.name, "device": mover.device}
-    write_cascade(found, out, asked, force=force)
-    typer.echo(f"{out}: {found.impacts} of {impacts} particles arrived on films at kT {found.film_kt:.3f}")
+    again = launch.force or launch.resume
+    if not again:
+        require_no_cascade(launch.out)
+    with stoppable(launch.time_limit) as stop:
+        struck = carry_out(ImpactProtocol(spec, run), launch.out / "run", launch, announce, stop)
+    found = cascade(struck)
+    write_cascade(found, launch.out, struck, force=again)
+    typer.echo(f"{launch.out}: {found.impacts} of {impacts} particles arrived on films at kT {found.film_kt:.3f}")
+
+
+def announce(line: str) -> None:
+    """Say on stderr which engine was taken."""
+    typer.echo(line, err=True)
 
 
 def summarise(run: RunDirectory) -> None:

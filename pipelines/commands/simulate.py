@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from vitrify.pipelines.options import (
+    HowOptions,
+    LaunchOptions,
+    ThermostatTau,
+    count,
+    grouped,
+    number,
+)
+from vitrify.pipelines.stopping import Stop, stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vitrify.md.protocols.bulk import BulkSpec
+    from vitrify.md.protocols.mixture import MixtureSpec
+    from vitrify.md.protocols.sources import Source
+    from vitrify.md.protocols.stages import Protocol
     from vitrify.md.store.rundir import RunDirectory
 
-
-def count(text: str | int) -> int:
-    """A whole number, as 200000 or as the field writes it, 2e5.
-
-    >>> count("2e5"), count("17")
-    (200000, 17)
-    """
-    with suppress(ValueError):
-        return int(text)
-    with suppress(ValueError):
-        if float(text).is_integer():
-            return int(float(text))
-    raise typer.BadParameter(f"got {text!r}, expected a whole number such as 20000 or 2e4")
-
-
-def number(text: str | float) -> float:
-    """A number.
-
-    >>> number("0.05")
-    0.05
-    """
-    try:
-        return float(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"got {text!r}, expected a number such as 1.2") from error
+UNITS = """Reduced Lennard-Jones units: energy eps_AA, length sigma_AA, time tau = sigma_AA (m / eps_AA)^1/2, k_B = 1.
+Energies are per particle, each pair truncated at 2.5 sigma_ab and NOT shifted (shifted ones lie 0.171 higher)."""
 
 
 def frames_to_store(text: str) -> str | tuple[int, ...]:
@@ -55,30 +44,63 @@ def frames_to_store(text: str) -> str | tuple[int, ...]:
         raise ValueError(f"store: got {text!r}, expected all, none, last or frame numbers such as 155,200") from error
 
 
-Out = Annotated[Path, typer.Option(help="Run directory to write.", metavar="DIR")]
-Replicas = Annotated[int, typer.Option(help="Independent systems R, run side by side.", parser=count, metavar="R")]
-Particles = Annotated[int, typer.Option(help="Particles N of each system.", parser=count, metavar="N")]
-Density = Annotated[float, typer.Option(help="Number density rho [sigma_AA^-2].", parser=number, metavar="RHO")]
-FractionA = Annotated[float, typer.Option(help="Fraction of A particles.", parser=number, metavar="X")]
-Frames = Annotated[int, typer.Option(help="How many times each system is looked at.", parser=count, metavar="K")]
-Store = Annotated[
-    str, typer.Option(help="Frames whose configurations are kept: all, none, last, or numbers K,K.", metavar="WHICH")
-]
-Inherent = Annotated[bool, typer.Option(help="Quench every frame to its inherent structure (max|F| < 1e-6).")]
-Seed = Annotated[int, typer.Option(help="What every random number of the run derives from.", parser=count, metavar="S")]
-TimeStep = Annotated[float, typer.Option(help="Time step dt [tau].", parser=number, metavar="DT")]
-EngineName = Annotated[
-    str, typer.Option("--engine", help="auto, replica or hoomd; see vitrify engines.", metavar="ENGINE")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0,1.", metavar="DEVICE")]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on from the checkpoint; a finished run is left alone, none there begins.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace the run that is there.")]
-CheckpointEvery = Annotated[float, typer.Option(help="Seconds between checkpoints.", parser=number, metavar="SECONDS")]
+@dataclass(frozen=True, kw_only=True)
+class MixtureOptions:
+    """What runs of the liquid mixture have in common."""
 
-UNITS = """Reduced Lennard-Jones units: energy eps_AA, length sigma_AA, time tau = sigma_AA (m / eps_AA)^1/2, k_B = 1.
-Energies are per particle, each pair truncated at 2.5 sigma_ab and NOT shifted (shifted ones lie 0.171 higher)."""
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Begin with stored configurations, replica by replica: RUN@frame such as run@200, RUN@kT such as "
+            "run@0.5, or RUN for its last. Replicas, particles, density and composition are then the run's.",
+            metavar="RUN[@WHICH]",
+        ),
+    ] = None
+    replicas: Annotated[
+        int | None,
+        typer.Option(help="Independent systems R, run side by side: 1, or all of --from.", parser=count, metavar="R"),
+    ] = None
+    first_replica: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of the first: 0, or that of --from; batches of one ensemble differ in it.",
+            parser=count,
+            metavar="K",
+        ),
+    ] = None
+    particles: Annotated[int, typer.Option(help="Particles N of each system.", parser=count, metavar="N")] = 4320
+    density: Annotated[float, typer.Option(help="Number density rho [sigma_AA^-2].", parser=number, metavar="RHO")] = (
+        1.2
+    )
+    fraction_a: Annotated[float, typer.Option(help="Fraction of A particles.", parser=number, metavar="X")] = 0.65
+    frames: Annotated[int, typer.Option(help="How many times each system is looked at.", parser=count, metavar="K")] = (
+        200
+    )
+    kt_start: Annotated[
+        float | None,
+        typer.Option(help="kT of the first velocities [eps_AA]: 2.0, or that of --from.", parser=number, metavar="KT"),
+    ] = None
+    store: Annotated[
+        str,
+        typer.Option(help="Frames whose configurations are kept: all, none, last, or numbers K,K.", metavar="WHICH"),
+    ] = "last"
+    inherent: Annotated[bool, typer.Option(help="Quench every frame to its inherent structure.")] = True
+    time_step: Annotated[
+        float | None, typer.Option(help="Time step dt [tau]: 0.005, or that of --from.", parser=number, metavar="DT")
+    ] = None
+    thermostat_tau: ThermostatTau = 0.5
+
+    def fields(self) -> tuple[dict[str, Any], Source | None]:
+        """As fields of a spec, and the source; what is not given follows from it."""
+        given = {name: value for name, value in asdict(self).items() if name != "source" and value is not None}
+        given["store"] = frames_to_store(self.store)
+        if self.source is None:
+            return given, None
+        from vitrify.md.protocols.sources import Source
+
+        source = Source.parse(self.source)
+        return source.fields(given), source
 
 
 def register(app: typer.Typer) -> None:
@@ -88,111 +110,80 @@ def register(app: typer.Typer) -> None:
     app.command()(engines)
 
 
+@grouped
 def cool(
     ramp_steps: Annotated[
         int, typer.Option(help="Length M of the ramp [time steps], such as 2e5.", parser=count, metavar="M")
     ],
-    out: Out,
-    replicas: Replicas = 1,
-    particles: Particles = 4320,
-    density: Density = 1.2,
-    fraction_a: FractionA = 0.65,
-    frames: Frames = 200,
-    kt_start: Annotated[
-        float, typer.Option(help="kT of the liquid the ramp starts from [eps_AA].", parser=number, metavar="KT")
-    ] = 2.0,
+    launch: LaunchOptions,
+    mixture: MixtureOptions,
+    how: HowOptions,
     kt_end: Annotated[
         float, typer.Option(help="kT at the end of the ramp [eps_AA].", parser=number, metavar="KT")
     ] = 0.05,
     equilibration_steps: Annotated[
-        int, typer.Option(help="Time steps at the first kT before the ramp.", parser=count, metavar="N")
-    ] = 5_000,
-    store: Store = "last",
-    inherent: Inherent = True,
-    seed: Seed = 1,
-    time_step: TimeStep = 0.005,
-    engine: EngineName = "auto",
-    device: Device = "auto",
-    resume: Resume = False,
-    force: Force = False,
-    checkpoint_every: CheckpointEvery = 60.0,
+        int | None,
+        typer.Option(
+            help="Time steps at the first kT before the ramp: 5000, or 0 with --from.", parser=count, metavar="N"
+        ),
+    ] = None,
 ) -> None:
     """Cool liquids into glasses: kT 2.0 to 0.05 on a linear ramp of M steps, 200 frames on the way.
 
     The cooling rate is 1.95 / (M dt). Frame k stands at kT = 2.0 - 0.00975 k. The run directory gets table.csv (a row
-    per system and frame) and the stored configurations as GSD files that OVITO opens.
+    per system and frame) and the stored configurations as GSD files that OVITO opens. The particles' own kT runs behind
+    the set one: at M = 2e4 by 0.019, at 2e5 by a tenth of that; the table holds both.
     """
     from vitrify.md.protocols.cooling import CoolingSpec
 
-    spec = CoolingSpec(
-        ramp_steps=ramp_steps,
-        particles=particles,
-        density=density,
-        fraction_a=fraction_a,
-        replicas=replicas,
-        frames=frames,
-        kt_start=kt_start,
-        kt_end=kt_end,
-        equilibration_steps=equilibration_steps,
-        store=frames_to_store(store),
-        inherent=inherent,
-        seed=seed,
-        time_step=time_step,
-        engine=engine,
-        device=device,
-    )
-    run_and_tell(spec, out, resume, force, checkpoint_every)
+    fields, source = mixture.fields()
+    fields["equilibration_steps"] = settle_time(equilibration_steps, 5_000, source)
+    follow(CoolingSpec(ramp_steps=ramp_steps, kt_end=kt_end, **fields, **how.fields()), source, launch)
 
 
+@grouped
 def anneal(
     kt: Annotated[float, typer.Option(help="Temperature kT [eps_AA].", parser=number, metavar="KT")],
     steps: Annotated[int, typer.Option(help="Time steps to follow, such as 2e5.", parser=count, metavar="M")],
-    out: Out,
-    replicas: Replicas = 1,
-    particles: Particles = 4320,
-    density: Density = 1.2,
-    fraction_a: FractionA = 0.65,
-    frames: Frames = 200,
+    launch: LaunchOptions,
+    mixture: MixtureOptions,
+    how: HowOptions,
+    spacing: Annotated[
+        str, typer.Option(help="Frames in time: linear, or log after each origin.", metavar="linear|log")
+    ] = "linear",
+    first_step: Annotated[
+        int, typer.Option(help="Of log spacing, the shortest time after an origin [steps].", parser=count, metavar="N")
+    ] = 1,
+    origins: Annotated[
+        int, typer.Option(help="Of log spacing, the number of origins of time.", parser=count, metavar="K")
+    ] = 1,
     equilibration_steps: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Time steps before that: half of them a ramp down from kT 2.0, half at kT.", parser=count, metavar="N"
+            help="Time steps before that, half of them a ramp from the first kT, half at kT: 50000, or 0 with --from.",
+            parser=count,
+            metavar="N",
         ),
-    ] = 50_000,
-    store: Store = "last",
-    inherent: Inherent = True,
-    seed: Seed = 1,
-    time_step: TimeStep = 0.005,
-    engine: EngineName = "auto",
-    device: Device = "auto",
-    resume: Resume = False,
-    force: Force = False,
-    checkpoint_every: CheckpointEvery = 60.0,
+    ] = None,
 ) -> None:
-    """Follow equilibrium liquids at one temperature, frames equally spaced in time.
+    """Follow equilibrium liquids at one temperature, frames equally or logarithmically spaced in time.
 
     Below kT 0.5 the liquid takes longer than any affordable run to equilibrate: look at whether the inherent-structure
-    energy still drifts.
+    energy still drifts. Stored frames hold unwrapped displacements.
     """
     from vitrify.md.protocols.annealing import AnnealingSpec
 
-    spec = AnnealingSpec(
-        kt=kt,
-        steps=steps,
-        particles=particles,
-        density=density,
-        fraction_a=fraction_a,
-        replicas=replicas,
-        frames=frames,
-        equilibration_steps=equilibration_steps,
-        store=frames_to_store(store),
-        inherent=inherent,
-        seed=seed,
-        time_step=time_step,
-        engine=engine,
-        device=device,
-    )
-    run_and_tell(spec, out, resume, force, checkpoint_every)
+    fields, source = mixture.fields()
+    fields["equilibration_steps"] = settle_time(equilibration_steps, 50_000, source)
+    spaced: dict[str, Any] = {"spacing": spacing, "first_step": first_step, "origins": origins}
+    follow(AnnealingSpec(kt=kt, steps=steps, **spaced, **fields, **how.fields()), source, launch)
+
+
+def settle_time(given: int | None, otherwise: int, source: Source | None) -> int:
+    """Time steps of an equilibration: what was given, none where a run begins with configurations that are there."""
+    if given is not None:
+        return given
+    return 0 if source else otherwise
 
 
 def engines() -> None:
@@ -204,22 +195,32 @@ def engines() -> None:
         typer.echo(f"{engine.name:8} {have}" + (f"   ({engine.how_to_get})" if engine.how_to_get else ""))
 
 
-def run_and_tell(spec: BulkSpec, out: Path, resume: bool, force: bool, checkpoint_every: float) -> None:
-    """Run a bulk spec under a progress bar and sum it up."""
-    from vitrify.md.protocols.bulk_run import run_bulk
+def follow(spec: MixtureSpec, source: Source | None, launch: LaunchOptions) -> None:
+    """Run a spec under a progress bar, until it is done or told to leave, and sum it up."""
+    from vitrify.md.protocols.mixture import MixtureProtocol
+
+    with stoppable(launch.time_limit) as stop:
+        summarise(carry_out(MixtureProtocol(spec, source), launch.out, launch, typer.echo, stop))
+
+
+def carry_out(
+    protocol: Protocol, out: Path, launch: LaunchOptions, announce: Callable[[str], None], stop: Stop
+) -> RunDirectory:
+    """Carry out any protocol under a progress bar, until it is done or told to leave."""
+    from vitrify.md.protocols.loop import run
     from vitrify.pipelines.progress import progress_bar
 
-    with progress_bar(f"{spec.protocol} {out}") as progress:
-        run = run_bulk(
-            spec,
+    with progress_bar(f"{protocol.spec.protocol} {out}") as progress:
+        return run(
+            protocol,
             out,
-            resume=resume,
-            force=force,
+            resume=launch.resume,
+            force=launch.force,
             progress=progress,
-            announce=typer.echo,
-            checkpoint_interval=checkpoint_every,
+            announce=announce,
+            checkpoint_every=launch.checkpoint_every,
+            stop=stop,
         )
-    summarise(run)
 
 
 def summarise(run: RunDirectory, say: Callable[[str], None] = typer.echo) -> None:
@@ -238,6 +239,9 @@ def summarise(run: RunDirectory, say: Callable[[str], None] = typer.echo) -> Non
         say(f"E_IS(kT {kt:g}) = {np.nanmean(energies):.4f}{error} per particle, truncated and not shifted")
         stuck = int((~table["converged"]).sum())
         if stuck:
-            say(f"{stuck} of {len(table['frame'])} quenches stopped above max|F| = 1e-6; see converged in table.csv")
+            fmax = run.spec["fmax"]
+            say(
+                f"{stuck} of {len(table['frame'])} quenches stopped above max|F| = {fmax:g}; see converged in table.csv"
+            )
     for failure in failures:
         say(f"replica {failure['replica']} failed at step {failure['step']}: {failure['reason']}")

@@ -6,8 +6,10 @@ its injection, strays already out; :mod:`vitrify.md.protocols.films.observables`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,180 +18,122 @@ from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Wall
 from vitrify.md.model import SUBSTRATE
 from vitrify.md.protocols.films.injection import inject, strays, take_out, wall_heights
-from vitrify.md.protocols.films.observables import describe_films, failures, launch_films, mean_over_film
+from vitrify.md.protocols.films.observables import FilmProtocol
 from vitrify.md.protocols.films.recipe import DepositionSpec
-from vitrify.md.protocols.films.substrate import build_substrate, tether, thermostat
-from vitrify.md.protocols.launch import Announce, Progress, finished
-from vitrify.md.store.rundir import RunDirectory, RunWriter
+from vitrify.md.protocols.films.substrate import drawing_spring, drawing_stages, placed_substrates, tether, thermostat
+from vitrify.md.protocols.loop import run
+from vitrify.md.protocols.stages import Advance, Frame, Stage, Wave
+from vitrify.md.store.rundir import RunDirectory
 
 
-@dataclass(frozen=True, kw_only=True)
-class Growth:
-    """Where growing films stand after some injections: all that the next one needs.
+class DepositionProtocol(FilmProtocol):
+    """Substrates drawn together, then injection after injection.
 
-    Attributes:
-        ensemble: the films.
-        sites: (R, S, 2) the substrate's sites [sigma_AA].
-        injection: () injections done.
-        returning: (R, 2) numbers of A and B taken out as strays, to return with the next batch.
-        idle: (R,) injections in a row that added nothing.
+    Of each film is remembered, beside its sites: ``returning`` (R, 2), the numbers of A and B taken out as strays that
+    return with the next batch; ``entered`` (R,), how many particles came with this one; ``idle`` (R,), the injections
+    in a row that added nothing.
     """
 
-    ensemble: Ensemble
-    sites: np.ndarray
-    injection: np.ndarray
-    returning: np.ndarray
-    idle: np.ndarray
+    def __init__(self, spec: DepositionSpec):
+        self.spec = self.recipe = spec
+        self.drawing = drawing_stages(spec)
 
-    @classmethod
-    def begin(cls, spec: DepositionSpec, engine: Engine) -> Growth:
-        """Bare substrates, nothing injected yet."""
-        ensemble = build_substrate(spec, engine)
-        return cls(
-            ensemble=ensemble,
-            sites=ensemble.positions[:, : spec.substrate_particles].copy(),
-            injection=np.array(0),
-            returning=np.zeros((spec.replicas, 2), dtype=np.int64),
-            idle=np.zeros(spec.replicas, dtype=np.int64),
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """Those that draw the substrate together, then one an injection."""
+        steps, bath = self.spec.steps_per_injection, thermostat(self.spec)
+        falling = (
+            Advance(start=(n - 1) * steps, until=n * steps, thermostat=bath, frame=n)
+            for n in range(1, self.spec.injections + 1)
         )
+        return (*self.drawing, *falling)
+
+    def injection(self, number: int) -> int:
+        """The injection of stage ``number``; zero or less while the substrate is made."""
+        return number - len(self.drawing) + 1
+
+    def begin(self, replicas: np.ndarray) -> Wave:
+        """Substrates as they were placed."""
+        count = len(replicas)
+        memory = {
+            "sites": np.zeros((count, self.spec.substrate.particles, 2)),
+            "returning": np.zeros((count, 2), dtype=np.int64),
+            "entered": np.zeros(count, dtype=np.int64),
+            "idle": np.zeros(count, dtype=np.int64),
+        }
+        return Wave(ensemble=placed_substrates(self.spec, replicas), memory=memory)
+
+    def enter(self, number: int, wave: Wave) -> Wave:
+        """A batch is injected."""
+        injection = self.injection(number)
+        if injection < 1:
+            return wave
+        ensemble = inject(wave.ensemble, self.spec, injection, wave.memory["returning"])
+        entered = ensemble.particles - wave.ensemble.particles
+        return Wave(ensemble=ensemble, memory={**wave.memory, "entered": entered})
+
+    def externals(self, number: int, wave: Wave) -> tuple[External, ...]:
+        """The spring that draws the substrate together, then tethers and wall."""
+        if self.injection(number) < 1:
+            return (drawing_spring(self.spec, number, wave.ensemble.replicas),)
+        return self.resting(wave)
+
+    def resting(self, wave: Wave) -> tuple[External, ...]:
+        """The substrate's tethers and the wall above the injection slab."""
+        return externals(wave.ensemble, self.spec, wave.memory["sites"])
+
+    def end(self, number: int, wave: Wave) -> Wave:
+        """Sites are where the substrate came to rest; after an injection strays are taken out.
+
+        After the last injection nothing is taken out, so that the film keeps its composition to the particle.
+        """
+        injection = self.injection(number)
+        if injection < 0:
+            return wave
+        if injection == 0:
+            ensemble = replace(wave.ensemble, step=np.zeros_like(wave.ensemble.step), origin=None)
+            sites = ensemble.positions[:, : self.spec.substrate.particles].copy()
+            return Wave(ensemble=ensemble, memory={**wave.memory, "sites": sites})
+        wave = wave.mark(crossed(wave.ensemble, wave.memory["sites"]), "a particle crossed the substrate")
+        leaving = np.zeros(wave.ensemble.species.shape, dtype=bool)
+        if self.spec.vapour.recover_strays and injection < self.spec.injections:
+            leaving = strays(wave.ensemble, self.spec)
+        ensemble, returning = take_out(wave.ensemble, leaving)
+        memory = {**wave.memory, "returning": returning}
+        memory["idle"] = np.where(returning.sum(axis=1) >= memory["entered"], memory["idle"] + 1, 0)
+        patience = self.spec.vapour.stray_patience
+        reason = f"the film only recycles: {patience} injections in a row came back as strays"
+        return Wave(ensemble=ensemble, memory=memory).mark(memory["idle"] >= patience, reason)
+
+    def frame(self, number: int) -> Frame:
+        """The substrate, every so many injections, the last."""
+        every = self.spec.store_every
+        store = number in (0, self.spec.injections) or bool(every and number % every == 0)
+        return Frame(kt_set=self.spec.substrate.kt, store=store, inherent=store and number > 0, velocities=True)
+
+    def describe(self, wave: Wave, engine: Engine) -> dict[str, np.ndarray]:
+        """What the films are, and how many strays were taken out."""
+        return {**super().describe(wave, engine), "strays": wave.memory["returning"].sum(axis=1)}
 
 
-def grow(growth: Growth, spec: DepositionSpec, engine: Engine) -> Growth:
-    """One injection: a batch falls for ``steps_per_injection`` time steps; strays are then taken out.
-
-    After the last injection nothing is taken out, so that the film keeps its composition to the particle.
-    """
-    injection = int(growth.injection) + 1
-    ensemble = inject(growth.ensemble, spec, injection, growth.returning)
-    entered = ensemble.particles - growth.ensemble.particles
-    ensemble = engine.integrate(
-        ensemble, spec.steps_per_injection, thermostat(spec), externals(ensemble, spec, growth.sites)
-    )
-    ensemble = _mark(ensemble, _crossed(ensemble, growth.sites), "a particle crossed the substrate")
-    leaving = np.zeros(ensemble.species.shape, dtype=bool)
-    if spec.recover_strays and injection < spec.injections:
-        leaving = strays(ensemble, spec)
-    ensemble, returning = take_out(ensemble, leaving)
-    idle = np.where(returning.sum(axis=1) >= entered, growth.idle + 1, 0)
-    reason = f"the film only recycles: {spec.stray_patience} injections in a row came back as strays"
-    ensemble = _mark(ensemble, idle >= spec.stray_patience, reason)
-    return replace(growth, ensemble=ensemble, injection=np.array(injection), returning=returning, idle=idle)
-
-
-def externals(ensemble: Ensemble, spec: DepositionSpec, sites: np.ndarray) -> tuple[External, ...]:
-    """What acts on a film from outside: the substrate's tethers and the wall above the injection slab."""
-    return tether(spec, sites), Wall(stiffness=spec.wall_stiffness, start=wall_heights(ensemble, spec))
-
-
-def deposit(
-    spec: DepositionSpec,
-    out: str | Path,
-    *,
-    resume: bool = False,
-    force: bool = False,
-    progress: Progress | None = None,
-    announce: Announce | None = None,
-) -> RunDirectory:
-    """Grow the films of ``spec`` into a run directory, with a checkpoint after each injection.
+def deposit(spec: DepositionSpec, out: str | Path, **options: Any) -> RunDirectory:
+    """Grow the films of ``spec`` into a run directory.
 
     Args:
         spec: the recipe.
         out: the directory.
-        resume: go on with the run that is there, bit for bit on the same device; hand back a finished one; begin one
-            where there is none.
-        force: replace the run that is there.
-        progress: called after each injection.
-        announce: told which engine was taken and why.
-
-    Raises:
-        FileExistsError: when there is a run and neither ``resume`` nor ``force`` is given.
-        ValueError: when the run that is there was made from another spec or is damaged, when the engine is not to be
-            had, or when no film is left to grow: the reason of the first.
+        options: those of :func:`vitrify.md.protocols.loop.run`.
     """
-    out = Path(out)
-    if resume and finished(spec, out):
-        return RunDirectory.open(out)
-    run = launch_films(spec, spec, out, resume=resume, force=force, announce=announce)
-    with run.writer as writer:
-        if run.ensemble is None:
-            growth = Growth.begin(spec, run.engine)
-            _record(writer, growth, spec, run.engine)
-            _checkpoint(writer, growth)
-        else:
-            growth = Growth(ensemble=run.ensemble, **run.extra)
-        while growth.injection < spec.injections:
-            failed = growth.ensemble.failed
-            growth = grow(growth, spec, run.engine)
-            writer.record_failures(failures(growth.ensemble, failed))
-            if growth.ensemble.failed.all():
-                reason = growth.ensemble.failure[0]
-                raise ValueError(f"{out}: no film is left to grow after injection {growth.injection}: {reason}")
-            _record(writer, growth, spec, run.engine)
-            _checkpoint(writer, growth)
-            if progress:
-                progress(int(growth.injection), spec.injections)
-        return writer.finish()
+    return run(DepositionProtocol(spec), out, **options)
 
 
-def _checkpoint(writer: RunWriter, growth: Growth) -> None:
-    writer.checkpoint(
-        growth.ensemble,
-        {
-            "sites": growth.sites,
-            "injection": growth.injection,
-            "returning": growth.returning,
-            "idle": growth.idle,
-        },
-    )
+def externals(ensemble: Ensemble, spec: DepositionSpec, sites: np.ndarray) -> tuple[External, ...]:
+    """What acts on a film from outside: the substrate's tethers and the wall above the injection slab."""
+    return tether(spec, sites), Wall(stiffness=spec.wall.stiffness, start=wall_heights(ensemble, spec))
 
 
-def _record(writer: RunWriter, growth: Growth, spec: DepositionSpec, mover: Engine) -> None:
-    """Configurations that are to be stored, and then the rows of this injection."""
-    frame = int(growth.injection)
-    well = np.flatnonzero(~growth.ensemble.failed)
-    ensemble = growth.ensemble.select(well)
-    columns = describe_films(ensemble, mover)
-    last = frame == spec.injections
-    if frame == 0 or last or (spec.store_every and frame % spec.store_every == 0):
-        found = None
-        if frame:
-            found, energies = _quench(growth, well, spec, mover)
-            columns |= energies
-        writer.write_frame(frame, spec.substrate_kt, ensemble, inherent=found, velocities=True)
-    writer.append_rows(
-        {
-            "replica": ensemble.replica,
-            "frame": np.full(len(well), frame),
-            "step": ensemble.step,
-            "kt_set": np.full(len(well), spec.substrate_kt),
-            "strays": growth.returning[well].sum(axis=1),
-            **columns,
-        }
-    )
-
-
-def _quench(
-    growth: Growth, well: np.ndarray, spec: DepositionSpec, mover: Engine
-) -> tuple[Ensemble, dict[str, np.ndarray]]:
-    """Inherent structures of the whole films with their tethers, and what the table says of them."""
-    ensemble = growth.ensemble.select(well)
-    found = mover.minimize(ensemble, externals=externals(ensemble, spec, growth.sites[well]))
-    return found.ensemble, {
-        "inherent_energy": mean_over_film(ensemble, found.energies),
-        "max_force": found.max_force,
-        "converged": found.converged,
-    }
-
-
-def _crossed(ensemble: Ensemble, sites: np.ndarray) -> np.ndarray:
+def crossed(ensemble: Ensemble, sites: np.ndarray) -> np.ndarray:
     """Replicas in which an A or B lies below the lowest site of the substrate, (R,) bool."""
     film = ensemble.filled & (ensemble.species != SUBSTRATE)
     lowest = np.where(film, ensemble.positions[..., 1], np.inf).min(axis=1)
     return lowest < sites[..., 1].min(axis=1)
-
-
-def _mark(ensemble: Ensemble, rows: np.ndarray, reason: str) -> Ensemble:
-    failure = tuple(
-        reason if marked and not before else before for marked, before in zip(rows, ensemble.failure, strict=True)
-    )
-    return replace(ensemble, failure=failure)

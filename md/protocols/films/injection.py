@@ -65,17 +65,17 @@ def inject(ensemble: Ensemble, spec: DepositionSpec, injection: int, returning: 
             [spec.batch_species(injection), np.repeat(np.arange(2, dtype=np.int8), returning[row])]
         )
         slots = np.flatnonzero(species[row] == EMPTY)[: len(entering)]
-        rng = stream(spec.seed, Purpose.INJECTION, int(ensemble.replica[row]), injection)
+        rng = stream(spec.noise_seed, Purpose.INJECTION, int(ensemble.replica[row]), injection)
         top = film_top(positions[row], species[row], spec.box_length)
         low, high = spec.injection_slab(top)
-        box[row, 1] = max(box[row, 1], spec.wall_start(top) + spec.wall_range)
+        box[row, 1] = max(box[row, 1], spec.wall_start(top) + spec.wall.range)
         try:
             places = place_randomly(
                 rng,
                 len(entering),
                 lower=np.array([-spec.box_length / 2, low]),
                 upper=np.array([spec.box_length / 2, high]),
-                min_distance=spec.vapour_min_distance,
+                min_distance=spec.vapour.min_distance,
                 box=box[row],
                 periodic=ensemble.periodic,
                 existing=positions[row][species[row] != EMPTY],
@@ -85,7 +85,7 @@ def inject(ensemble: Ensemble, spec: DepositionSpec, injection: int, returning: 
             continue
         positions[row, slots] = places
         velocities[row, slots] = vapour_velocities(
-            rng, len(entering), spec.vapour_kt, spec.least_fall_speed, spec.rescale_vapour
+            rng, len(entering), spec.vapour.kt, spec.vapour.least_fall_speed, spec.vapour.rescale
         )
         species[row, slots] = entering
     return replace(
@@ -101,7 +101,7 @@ def inject(ensemble: Ensemble, spec: DepositionSpec, injection: int, returning: 
 
 def wall_heights(ensemble: Ensemble, spec: DepositionSpec) -> np.ndarray:
     """Height at which each replica's wall begins to act, (R,) [sigma_AA]."""
-    return ensemble.box[:, 1] - spec.wall_range
+    return ensemble.box[:, 1] - spec.wall.range
 
 
 def strays(ensemble: Ensemble, spec: DepositionSpec) -> np.ndarray:

@@ -2,91 +2,96 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from vitrify.md.engines.base import Engine, Thermostat
+from vitrify.md.engines.base import Thermostat
 from vitrify.md.ensemble import Ensemble, maxwell_boltzmann
 from vitrify.md.external import Tether
 from vitrify.md.model import EMPTY, SUBSTRATE
 from vitrify.md.placement import place_randomly
 from vitrify.md.protocols.films.recipe import DepositionSpec
+from vitrify.md.protocols.stages import Advance, Relax, Stage
 from vitrify.md.randomness import Purpose, stream
 from vitrify.md.schedule import TemperatureSchedule
 
 
-def build_substrate(spec: DepositionSpec, engine: Engine) -> Ensemble:
-    """Substrates of all replicas at rest on their sites, with empty slots for the film to come.
-
-    S is placed in its slab, drawn to the mid-line by springs along y at the substrate's temperature, and minimised
-    under the last of them. A slab left as it was placed is porous; drawn together it is tight.
+def placed_substrates(spec: DepositionSpec, replicas: np.ndarray) -> Ensemble:
+    """S placed in its slab, at the substrate's temperature, with empty slots for the film to come.
 
     Args:
         spec: the recipe.
-        engine: what moves the particles.
+        replicas: (R,) numbers of the replicas wanted.
 
     Returns:
-        Ensemble at step 0 with the S particles in the first slots, their positions the sites of :func:`tether`, and
-        velocities at the substrate's temperature.
+        Ensemble at step 0 with S in the first slots, in a box that has room for the first batch.
     """
-    ensemble = _placed(spec)
-    slots = np.arange(spec.substrate_particles)
-    midline = np.zeros((spec.replicas, len(slots), 2))
-    midline[..., 1] = spec.midline
-    bath = thermostat(spec)
-    for stiffness in spec.relax_stiffnesses:
-        spring = Tether(stiffness=stiffness, slots=slots, sites=midline, axes=(False, True))
-        ensemble = engine.minimize(ensemble, externals=(spring,)).ensemble
-        ensemble = engine.integrate(ensemble, spec.relax_steps, bath, (spring,))
-        ensemble = engine.minimize(ensemble, externals=(spring,)).ensemble
-    if ensemble.failed.any():
-        raise ValueError(f"substrate: {next(filter(None, ensemble.failure))}; expected it to relax")
-    return replace(ensemble, step=np.zeros_like(ensemble.step), origin=None)
-
-
-def tether(spec: DepositionSpec, sites: np.ndarray) -> Tether:
-    """The stiff springs that hold S at ``sites`` (R, S, 2) from then on."""
-    return Tether(stiffness=spec.tether_stiffness, slots=np.arange(spec.substrate_particles), sites=sites)
-
-
-def thermostat(spec: DepositionSpec) -> Thermostat:
-    """The thermostat of the substrate alone."""
-    schedule = TemperatureSchedule.constant(spec.substrate_kt)
-    return Thermostat(schedule=schedule, tau=spec.thermostat_tau, species=(SUBSTRATE,))
-
-
-def _placed(spec: DepositionSpec) -> Ensemble:
-    """S placed in its slab, at the substrate's temperature, in a box that has room for the first batch."""
-    shape = (spec.replicas, spec.slots)
-    height = spec.wall_start(spec.substrate_base + spec.substrate_slab) + spec.wall_range
+    substrate, count = spec.substrate, spec.substrate.particles
+    shape = (len(replicas), spec.slots)
+    height = spec.wall_start(substrate.base + substrate.slab) + spec.wall.range
     ensemble = Ensemble(
         positions=np.zeros((*shape, 2)),
         velocities=np.zeros((*shape, 2)),
         species=np.full(shape, EMPTY, dtype=np.int8),
-        box=np.tile([spec.box_length, height], (spec.replicas, 1)),
+        box=np.tile([spec.box_length, height], (len(replicas), 1)),
         periodic=(True, False),
-        seed=spec.seed,
-        replica=np.arange(spec.replicas),
-        step=np.zeros(spec.replicas, dtype=np.int64),
+        seed=spec.noise_seed,
+        replica=np.asarray(replicas, dtype=np.int64),
+        step=np.zeros(len(replicas), dtype=np.int64),
     )
-    count = spec.substrate_particles
-    for row in range(spec.replicas):
-        places = _layered if spec.substrate_layers else _scattered
-        ensemble.positions[row, :count] = places(spec, stream(spec.seed, Purpose.SUBSTRATE, row), ensemble.box[row])
-        velocities = maxwell_boltzmann(stream(spec.seed, Purpose.VELOCITIES, row), count, spec.substrate_kt)
+    places = _layered if substrate.layers else _scattered
+    for row, replica in enumerate(replicas.tolist()):
+        rng = stream(spec.noise_seed, Purpose.SUBSTRATE, replica)
+        ensemble.positions[row, :count] = places(spec, rng, ensemble.box[row])
+        velocities = maxwell_boltzmann(stream(spec.noise_seed, Purpose.VELOCITIES, replica), count, substrate.kt)
         ensemble.velocities[row, :count] = velocities
         ensemble.species[row, :count] = SUBSTRATE
     return ensemble
 
 
+def drawing_stages(spec: DepositionSpec) -> tuple[Stage, ...]:
+    """How S is drawn together: for each spring brought to rest, moved at the substrate's temperature, brought to rest.
+
+    A slab left as it was placed is porous; drawn together it is tight. The last rest gives the sites: a substrate that
+    does not come to rest has failed.
+    """
+    bath, last, stages = thermostat(spec), len(spec.substrate.relax_stiffnesses) - 1, []
+    for number in range(last + 1):
+        start = number * spec.substrate.relax_steps
+        stages += [
+            Relax(fmax=spec.fmax, what="substrate", required=False),
+            Advance(start=start, until=start + spec.substrate.relax_steps, thermostat=bath),
+            Relax(fmax=spec.fmax, what="substrate", required=number == last, frame=0 if number == last else None),
+        ]
+    return tuple(stages)
+
+
+def drawing_spring(spec: DepositionSpec, stage: int, replicas: int) -> Tether:
+    """The spring along y to the mid-line that acts in one of :func:`drawing_stages`."""
+    slots = np.arange(spec.substrate.particles)
+    midline = np.zeros((replicas, len(slots), 2))
+    midline[..., 1] = spec.substrate.midline
+    stiffness = spec.substrate.relax_stiffnesses[stage // 3]
+    return Tether(stiffness=stiffness, slots=slots, sites=midline, axes=(False, True))
+
+
+def tether(spec: DepositionSpec, sites: np.ndarray) -> Tether:
+    """The stiff springs that hold S at ``sites`` (R, S, 2) from then on."""
+    return Tether(stiffness=spec.substrate.tether_stiffness, slots=np.arange(spec.substrate.particles), sites=sites)
+
+
+def thermostat(spec: DepositionSpec) -> Thermostat:
+    """The thermostat of the substrate alone."""
+    schedule = TemperatureSchedule.constant(spec.substrate.kt)
+    return Thermostat(schedule=schedule, tau=spec.thermostat_tau, species=(SUBSTRATE,))
+
+
 def _scattered(spec: DepositionSpec, rng: np.random.Generator, box: np.ndarray) -> np.ndarray:
     return place_randomly(
         rng,
-        spec.substrate_particles,
-        lower=np.array([-spec.box_length / 2, spec.substrate_base]),
-        upper=np.array([spec.box_length / 2, spec.substrate_base + spec.substrate_slab]),
-        min_distance=spec.substrate_min_distance,
+        spec.substrate.particles,
+        lower=np.array([-spec.box_length / 2, spec.substrate.base]),
+        upper=np.array([spec.box_length / 2, spec.substrate.base + spec.substrate.slab]),
+        min_distance=spec.substrate.min_distance,
         box=box,
         periodic=(True, False),
     )
@@ -94,10 +99,10 @@ def _scattered(spec: DepositionSpec, rng: np.random.Generator, box: np.ndarray) 
 
 def _layered(spec: DepositionSpec, rng: np.random.Generator, box: np.ndarray) -> np.ndarray:
     """Rows one above the other, every other one shifted by half a spacing, each particle a little off its place."""
-    index = np.arange(spec.substrate_particles)
-    row, place = index % spec.substrate_layers, index // spec.substrate_layers
-    edge, per_row = spec.box_length, -(-spec.substrate_particles // spec.substrate_layers)
+    index = np.arange(spec.substrate.particles)
+    row, place = index % spec.substrate.layers, index // spec.substrate.layers
+    edge, per_row = spec.box_length, -(-spec.substrate.particles // spec.substrate.layers)
     x = (place + 0.5 * (row % 2)) / per_row * edge
-    y = spec.substrate_base + (row + 0.5) / spec.substrate_layers * spec.substrate_slab
-    jitter = 0.05 * rng.standard_normal((spec.substrate_particles, 2))
+    y = spec.substrate.base + (row + 0.5) / spec.substrate.layers * spec.substrate.slab
+    jitter = 0.05 * rng.standard_normal((spec.substrate.particles, 2))
     return np.column_stack([(x + jitter[:, 0] + edge / 2) % edge - edge / 2, y + jitter[:, 1]])
