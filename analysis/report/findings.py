@@ -58,7 +58,7 @@ from vitrify.analysis.films.comparison import compare_films
 from vitrify.analysis.films.energies import bulk_of, film_columns, film_cooling_curve
 from vitrify.analysis.films.structure import film_ends, film_structure_columns, mean_profile, profile_columns
 from vitrify.analysis.report.tables import ENERGY_CONVENTION, write_table
-from vitrify.analysis.structure.descriptors import RadialDistribution
+from vitrify.analysis.structure.radial import RadialDistribution
 from vitrify.analysis.structure.stored import (
     INHERENT,
     mean_radial_distributions,
