@@ -1,4 +1,4 @@
-"""What the Voronoi cells say: area, sides, bond order weighted by sides, spread of angles, local density and composition.
+"""What the Voronoi cells say: area, sides, bond order, spread of angles, local density and composition.
 
 Every function takes :class:`~vitrify.analysis.structure.surroundings.Surroundings` and returns (N,) float64. Cells that
 are not closed, as at the surface of a film, have no shape: NaN, as have particles of a substrate.

@@ -1,7 +1,8 @@
 """The register of descriptors: columns per particle, numbers and curves per configuration, under one name each.
 
-Tables, ``vitrify view``, ``vitrify compare``, data sets and the linear yardstick all take them from here. A new one is a
-function of :class:`~vitrify.analysis.structure.surroundings.Surroundings` in the file of its question, and a line here.
+Tables, ``vitrify view``, ``vitrify compare``, data sets and the linear yardstick all take them from here. A new one is
+a function of :class:`~vitrify.analysis.structure.surroundings.Surroundings` in the file of its question, and a line
+here.
 
 Averages are over the members, by species; error bars are not: they are taken over replicas, elsewhere.
 """
@@ -95,7 +96,7 @@ COLUMNS: dict[str, Column] = {
 """Columns per particle by name."""
 
 MEANS = ("energy", "area", "psi4", "psi5", "psi6", "angle_spread", "density", "fraction_a", "s2")
-"""Columns of which each configuration has a mean, ``psi6_A``, and a standard deviation over particles, ``psi6_std_A``."""
+"""Columns of which each configuration has a mean, ``psi6_A``, and a deviation over particles, ``psi6_std_A``."""
 
 ENERGIES = tuple(f"energy_{name}" for name, _ in SPECIES)
 """Numbers that together are the energy of a configuration: left out of a vector of descriptors."""

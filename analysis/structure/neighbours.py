@@ -117,7 +117,7 @@ def nearest_neighbours(k: int, positions: np.ndarray, box: np.ndarray, periodic:
     if not 1 <= k < count:
         raise ValueError(f"k: got {k} nearest neighbours of {count} particles, expected 1 to {count - 1}")
     tree = _tree(positions, box, periodic)
-    _, found = tree.query(tree.data, k + 1)
+    found = np.asarray(tree.query(tree.data, k + 1)[1])
     own = np.arange(count)[:, None]
     others = found != own
     others[others.all(axis=1), k] = False  # particles at one place may hide each other from themselves
@@ -146,7 +146,7 @@ def voronoi_cells(positions: np.ndarray, box: np.ndarray, periodic: tuple[bool, 
     tree = _tree(positions, box, periodic)
     same = tree.query_pairs(COINCIDENT, output_type="ndarray")
     if len(same):
-        one, other = sorted(same[0])
+        one, other = np.sort(same, axis=1)[0].tolist()
         raise ValueError(f"positions: got particles {one} and {other} at one place, expected them apart")
     inside = np.asarray(tree.data)
     margin = MARGIN

@@ -65,8 +65,8 @@ def radial_distribution_around(
     """Partial g(r) around the members: centres are members, partners are all A and B.
 
     ``g_ab(r) = n_ab(r) / (N_a rho_b 2 pi r dr)``. In a whole bulk configuration ``rho_b`` counts the partners that a
-    centre has, ``(N_b - delta_ab) / area``; in a slab it is the members' own density. Bins that reach beyond half of the
-    box, or beyond the material around the members, are NaN.
+    centre has, ``(N_b - delta_ab) / area``; in a slab it is the members' own density. Bins that reach beyond half of
+    the box, or beyond the material around the members, are NaN.
 
     Args:
         around: the configuration and its members.

@@ -31,14 +31,14 @@ class StructureFactor:
 def structure_factor(
     around: Surroundings, *, k_range: tuple[float, float] = K_RANGE, step: float = K_STEP
 ) -> StructureFactor:
-    """Partial S(k) of the members: ``S_ab(k) = <Re rho_a(k) rho_b(-k)> / sqrt(N_a N_b)``, ``rho_a(k) = sum exp(i k r)``.
+    """Partial S(k) of the members: ``S_ab(k) = <Re rho_a(k) rho_b(-k)> / sqrt(N_a N_b)``, ``rho(k) = sum exp(i k r)``.
 
     The mean is over every wave vector of the box in a bin. S_AA and S_BB go to 1 at large k and S_AB to 0; the whole is
-    ``S(k) = sum_ab sqrt(x_a x_b) S_ab(k)``. freud, which knows no two-dimensional boxes, divides by the number of
-    all particles, so that its partials go to x_a (its issue 1313): they would be ``sqrt(x_a x_b)`` times these. Faber and Ziman's are
-    ``1 + (S_ab - delta_ab) / sqrt(x_a x_b)``.
+    ``S(k) = sum_ab sqrt(x_a x_b) S_ab(k)``. freud, which knows no two-dimensional boxes, divides by the
+    number of all particles, so that its partials go to x_a (its issue 1313): they would be ``sqrt(x_a x_b)`` times
+    these. Faber and Ziman's are ``1 + (S_ab - delta_ab) / sqrt(x_a x_b)``.
 
-    Along an open axis a film has no wave vectors: those along the periodic axis alone are taken, ``k = (2 pi n / Lx, 0)``.
+    Along an open axis a film has no wave vectors: those along the periodic axis alone are taken, (2 pi n / Lx, 0).
 
     Source: Ashcroft and Langreth, Phys. Rev. 156, 685 (1967).
 

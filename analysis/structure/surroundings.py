@@ -31,7 +31,7 @@ REACH = 5.0
 class Surroundings:
     """One configuration with its neighbours, each kind found when first asked for.
 
-    Particles of a substrate are neighbours in Voronoi cells and in the energy, and nowhere else; they are never members.
+    Particles of a substrate are neighbours in Voronoi cells and in the energy, nowhere else; they are never members.
 
     Attributes:
         configuration: positions in double precision.

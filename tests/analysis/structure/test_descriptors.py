@@ -20,7 +20,6 @@ from vitrify.analysis.structure.radial import bond_angles, radial_distribution, 
 from vitrify.analysis.structure.surroundings import BOND_LENGTH, Surroundings
 from vitrify.md.model import SUBSTRATE, A, B, PairTable
 
-
 FILM_PAIRS = PairTable(epsilon=np.ones((3, 3)), sigma=np.ones((3, 3)), r_cut=2.5 * np.ones((3, 3)))
 
 
@@ -96,7 +95,7 @@ def test_counts_of_a_molecule(configuration):
 
 
 def test_graph_around_b_by_hand(configuration):
-    """Seven particles on a line, distances 1.0, 1.1, 1.3, 2, 1.2, 1.25, of species B B A A A A B, far from their images.
+    """Seven particles B B A A A A B on a line, 1.0, 1.1, 1.3, 2, 1.2, 1.25 apart, far from their images.
 
     Nearest ones (k = 1): 0-1, 1-0, 2-1, 3-2, 4-5, 5-4, 6-5. Edges 0-1 (BB), 1-2, 2-3 (AA), 4-5 (AA), 5-6.
     Those that touch a B: 0-1, 1-2 | 5-6: two clusters; A outside: 3 and 4.
@@ -106,7 +105,7 @@ def test_graph_around_b_by_hand(configuration):
     assert graph_around_b(Surroundings(line), 1) == {"b_clusters": 2 / 7, "bb_edges": 1 / 7, "a_outside": 2 / 7}
     # k = 2 adds 0-2, 3-4 and 4-6: now 4 touches a B and 3 still none; the halves meet in 3-4 only, which has no B.
     assert graph_around_b(Surroundings(line), 2) == {"b_clusters": 2 / 7, "bb_edges": 1 / 7, "a_outside": 1 / 7}
-    # In a box that ends 0.9 behind the last particle, B6 and B0 are nearest to each other: 0-6, 0-1, 1-2 is one cluster.
+    # In a box that ends 0.9 behind the last particle, B6 and B0 are nearest to each other: one cluster, 6-0-1-2.
     ringed = configuration(line.positions, line.species, [x[-1] + 0.9, 60.0])
     assert graph_around_b(Surroundings(ringed), 1)["bb_edges"] == 2 / 7
     assert graph_around_b(Surroundings(ringed), 1)["b_clusters"] == 1 / 7
