@@ -49,7 +49,7 @@ class Bill:
         cpu: (laps,) CPU time of all threads of this process [s].
         evaluations: (C,) force evaluations.
         max_force: (C,) largest |F| [eps_AA / sigma_AA].
-        energies: (C,) E_IS per particle, truncated and not shifted, from the analysis's neighbours and none of the contenders.
+        energies: (C,) E_IS per particle, truncated and not shifted, by the analysis and none of the contenders.
     """
 
     wall: np.ndarray
