@@ -186,7 +186,8 @@ class _Run:
 
 def side_by_side(ensembles: Sequence[Ensemble]) -> Ensemble:
     """Several ensembles of one system as one; their neighbour-list origins are dropped."""
-    arrays = ("positions", "velocities", "species", "box", "replica", "step")
+    arrays = ["positions", "velocities", "species", "box", "replica", "step"]
+    arrays += ["travelled"] * (ensembles[0].travelled is not None)
     joined = {name: np.concatenate([getattr(ensemble, name) for ensemble in ensembles]) for name in arrays}
     failure = tuple(reason for ensemble in ensembles for reason in ensemble.failure)
     return replace(ensembles[0], **joined, failure=failure, origin=None)
