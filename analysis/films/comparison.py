@@ -21,6 +21,9 @@ from vitrify.md.protocols.films.observables import deposition_spec
 from vitrify.md.protocols.films.recipe import DepositionSpec
 from vitrify.md.store.rundir import RunDirectory
 
+BOOKKEEPING: dict[str, Any] = {"seed": 0, "replicas": 1, "first_replica": 0, "engine": "auto", "device": "auto"}
+"""Fields that say which films were made, and with what, not how."""
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -38,13 +41,11 @@ class Preparation:
     def of(cls, run: RunDirectory) -> Preparation:
         """The preparation of a run of films."""
         spec = deposition_spec(run)
-        recipe = replace(spec, seed=0, replicas=1, store_every=0, bulk_slab=(), engine="auto", device="auto")
+        recipe = replace(spec, **BOOKKEEPING, store_every=0, bulk_slab=())
         if run.spec["protocol"] == "deposit":
             return cls(recipe)
-        molten = replace(recipe, substrate_kt=1.0, steps_per_injection=1)
-        cooling = replace(
-            film_cooling_spec(run), source="", deposition=molten, frames=1, seed=0, engine="auto", device="auto"
-        )
+        molten = replace(recipe, substrate=replace(recipe.substrate, kt=1.0), steps_per_injection=1)
+        cooling = replace(film_cooling_spec(run), **BOOKKEEPING, source="", deposition=molten, frames=1)
         return cls(molten, cooling)
 
     @property
@@ -55,12 +56,13 @@ class Preparation:
     @property
     def system(self) -> DepositionSpec:
         """What films must have in common to be compared: all but temperature, time and size."""
-        return replace(self.recipe, substrate_kt=1.0, steps_per_injection=1, injections=1)
+        substrate = replace(self.recipe.substrate, kt=1.0)
+        return replace(self.recipe, substrate=substrate, steps_per_injection=1, injections=1)
 
     def __str__(self) -> str:
         if self.cooling:
             return f"cooled in {self.steps:,} steps"
-        return f"deposited at {self.recipe.substrate_kt:g} in {self.rate}"
+        return f"deposited at {self.recipe.substrate.kt:g} in {self.rate}"
 
     @property
     def rate(self) -> str:
@@ -138,7 +140,7 @@ class FilmComparison:
                 deposited.setdefault(f"deposited in {preparation.rate}", []).append(place)
         series = {
             name: Series(
-                np.array([self.preparations[place].recipe.substrate_kt for place in own]), mean[own], error[own]
+                np.array([self.preparations[place].recipe.substrate.kt for place in own]), mean[own], error[own]
             )
             for name, own in deposited.items()
         }
@@ -154,14 +156,14 @@ def compare_films(runs: Sequence[FilmRun]) -> FilmComparison:
     pooled: dict[Preparation, list[BulkState]] = {}
     for one in runs:
         pooled.setdefault(Preparation.of(one.run), []).append(one.state)
-    preparations = sorted(pooled, key=lambda one: (one.cooling is not None, one.steps, one.recipe.substrate_kt))
+    preparations = sorted(pooled, key=lambda one: (one.cooling is not None, one.steps, one.recipe.substrate.kt))
     energy = [np.concatenate([state.energy for state in pooled[preparation]]) for preparation in preparations]
     fraction_a = [np.concatenate([state.fraction_a for state in pooled[preparation]]) for preparation in preparations]
     at_recipe = None
     try:
         if len({preparation.system for preparation in preparations}) > 1:
             raise ValueError("their recipes differ in more than temperature, time and size")
-        at_recipe = adjusted_means(energy, fraction_a, at=preparations[0].recipe.fraction_a)
+        at_recipe = adjusted_means(energy, fraction_a, at=preparations[0].recipe.vapour.fraction_a)
         note = (
             f"bulk energies of films brought to {100 * at_recipe.at:g} % A by dE/dx_A = {at_recipe.slope:.2f} +- "
             f"{at_recipe.slope_error:.2f}, one slope for all"

@@ -204,7 +204,7 @@ def film_columns(runs: Sequence[FilmRun]) -> dict[str, list]:
         row = {
             "run": one.name,
             "protocol": one.run.spec["protocol"],
-            "kt_substrate": np.nan if one.cooled else spec.substrate_kt,
+            "kt_substrate": np.nan if one.cooled else spec.substrate.kt,
             "steps": one.run.spec["ramp_steps"] if one.cooled else spec.injections * spec.steps_per_injection,
             "films": len(state.replicas),
             "bulk_low": state.bulk.low,

@@ -109,5 +109,5 @@ def film_structure_columns(runs: Sequence[FilmRun]) -> dict[str, list]:
             members = np.zeros(len(end.species), dtype=bool)
             members[film.slots[one.bulk.members(film)]] = True
             row = {"run": one.name, "replica": replica, "particles": int(members.sum())}
-            rows.append(row | descriptors(end, members))
+            rows.append(row | descriptors(end, members, pairs=one.spec.pairs, interior=one.depth))
     return {name: [row[name] for row in rows] for name in rows[0]}

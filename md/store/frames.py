@@ -100,8 +100,7 @@ def configurations_of(
     ensemble: Ensemble, kt_set: float, *, velocities: bool = False
 ) -> Iterator[tuple[int, Configuration]]:
     """Replica number and configuration of every replica of an ensemble that has not failed."""
-    travelled = getattr(ensemble, "travelled", None)
-    images = None if travelled is None else _images(ensemble, travelled)
+    images = None if ensemble.travelled is None else _images(ensemble, ensemble.travelled)
     full = bool(ensemble.filled.all())
     for row in np.flatnonzero(~ensemble.failed).tolist():
         here = slice(None) if full else ensemble.filled[row]

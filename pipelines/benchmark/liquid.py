@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-from vitrify.md.protocols.bulk import random_liquid
-
 from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.cooling import CoolingSpec
+from vitrify.md.protocols.mixture import START_FORCE, random_liquid
 from vitrify.pipelines.benchmark.record import available_cores
 
 GPU_REPLICAS = 1024
@@ -28,7 +26,7 @@ def equilibrate(engine: Engine, *, particles: int, kt: float, replicas: int, see
     spec = CoolingSpec(
         particles=particles, replicas=replicas, kt_end=kt, ramp_steps=steps, equilibration_steps=0, frames=1, seed=seed
     )
-    start = random_liquid(spec, np.arange(replicas), engine)
+    start = engine.minimize(random_liquid(spec, spec.numbers), fmax=START_FORCE).ensemble
     liquid = engine.integrate(start, 2 * steps, Thermostat(schedule=spec.schedule))
     if liquid.failed.any():
         raise ValueError(f"the starting liquid failed: {next(filter(None, liquid.failure))}")
