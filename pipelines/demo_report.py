@@ -108,9 +108,9 @@ def film_section(run: RunDirectory) -> Section:
         [
             Prose(
                 f"{FILMS.replicas} films of {FILMS.film_particles:,} particles, exactly 65:35, fell in batches of "
-                f"{FILMS.vapour.batch} on a substrate held at kT {FILMS.substrate.kt}. Only the substrate has a thermostat; "
-                "the film cools through it. A film is at zero pressure, so its energies are not comparable with those "
-                "of the bulk mixture above. These films grew some twenty times faster than published ones."
+                f"{FILMS.vapour.batch} on a substrate held at kT {FILMS.substrate.kt}. Only the substrate has a "
+                "thermostat; the film cools through it. A film is at zero pressure, so its energies are not comparable "
+                "with those of the bulk mixture above. These films grew some twenty times faster than published ones."
             ),
             Numbers(
                 [

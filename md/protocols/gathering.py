@@ -58,13 +58,15 @@ class Gathering:
         self.waves = [seen]
         rows = self.wanted
         self.quench(seen, rows)
-        columns = self.protocol.describe(seen, self.engine)
+        none = np.full(len(self.frames), np.nan)
+        columns = {"inherent_energy": none, "max_force": none, "converged": np.zeros(len(none), dtype=bool)}
+        columns |= self.protocol.describe(seen, self.engine)
         inherent = None
         if len(rows):
             resting = seen.select(rows)
             inherent, found = self.inherent(resting)
             for name, values in found.items():
-                columns[name] = np.full(len(self.frames), False if name == "converged" else np.nan)
+                columns[name] = columns[name].copy()
                 columns[name][rows] = values
         for number in np.unique(self.frames).tolist():
             here, frame = np.flatnonzero(self.frames == number), self.protocol.frame(number)

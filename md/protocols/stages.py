@@ -175,3 +175,16 @@ class Protocol(ABC):
     @abstractmethod
     def inherent_energy(self, wave: Wave, energies: np.ndarray) -> np.ndarray:
         """Energy per particle (R,) of the inherent structures of ``wave`` from pair energies (R, N) [eps_AA]."""
+
+
+def carry(protocol: Protocol, engine: Engine, wave: Wave, first: int, last: int) -> Wave:
+    """Take a wave through stages ``first`` to ``last`` - 1 at one go, nothing written, for a notebook or a test."""
+    for number in range(first, last):
+        wave, stage = protocol.enter(number, wave), protocol.stages[number]
+        acting = protocol.externals(number, wave)
+        if isinstance(stage, Relax):
+            ensemble = engine.minimize(wave.ensemble, stage.fmax, acting).ensemble
+        else:
+            ensemble = engine.integrate(wave.ensemble, stage.until - stage.start, stage.thermostat, acting)
+        wave = protocol.end(number, replace(wave, ensemble=ensemble))
+    return wave

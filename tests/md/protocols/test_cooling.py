@@ -5,7 +5,7 @@ import pytest
 
 from vitrify.md.engines.registry import get_engine
 from vitrify.md.model import pair_energies_and_forces
-from vitrify.md.protocols import bulk, bulk_run
+from vitrify.md.protocols import gathering, loop, mixture, pace
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.store.rundir import CHECKPOINT, DONE, SPEC, TABLE, RunDirectory
 
@@ -71,7 +71,8 @@ def test_a_spec_says_what_is_wrong(change, message):
 def test_a_random_liquid_is_at_its_temperature_and_free_of_overlaps():
     spec = quick(particles=400)
     engine = get_engine("replica", pairs=spec.model.pairs, particles=400)
-    liquid = bulk.random_liquid(spec, np.array([4, 9]), engine)
+    placed = mixture.random_liquid(spec, np.array([4, 9]))
+    liquid = engine.minimize(placed, mixture.START_FORCE).ensemble
     assert not liquid.failed.any()
     assert liquid.replica.tolist() == [4, 9]
     for row in range(2):
@@ -80,12 +81,12 @@ def test_a_random_liquid_is_at_its_temperature_and_free_of_overlaps():
         _, forces = pair_energies_and_forces(
             spec.model.pairs, liquid.positions[row], species, liquid.box[row], liquid.periodic
         )
-        assert np.linalg.norm(forces, axis=1).max() < bulk.START_FORCE * (1 + 1e-6)
+        assert np.linalg.norm(forces, axis=1).max() < mixture.START_FORCE * (1 + 1e-6)
     np.testing.assert_allclose((liquid.velocities**2).sum(axis=(1, 2)) / (2 * 400 - 2), spec.kt_start)
     np.testing.assert_allclose(liquid.velocities.sum(axis=1), 0, atol=1e-10)
-    alone = bulk.random_liquid(spec, np.array([9]), engine)
-    np.testing.assert_array_equal(alone.positions[0], liquid.positions[1])
-    np.testing.assert_array_equal(alone.velocities[0], liquid.velocities[1])
+    alone = mixture.random_liquid(spec, np.array([9]))
+    np.testing.assert_array_equal(alone.positions[0], placed.positions[1])
+    np.testing.assert_array_equal(alone.velocities[0], placed.velocities[1])
 
 
 def test_energies_in_the_table_are_those_of_the_stored_configurations(tmp_path):
@@ -123,9 +124,10 @@ def test_only_what_was_asked_for_is_stored(tmp_path, store, frames):
 
 def test_replicas_do_not_depend_on_their_company(tmp_path, monkeypatch):
     together = cool(quick(), tmp_path / "together")
-    monkeypatch.setattr(bulk_run, "REPLICAS_AT_ONCE", 2)
-    monkeypatch.setattr(bulk_run, "SECONDS_AT_ONCE", 0.0)
-    monkeypatch.setattr(bulk_run, "LEAST_STEPS_AT_ONCE", 17)
+    monkeypatch.setattr(loop, "REPLICAS_AT_ONCE", 2)
+    monkeypatch.setattr(pace, "SECONDS", 0.0)
+    monkeypatch.setattr(loop, "PARTICLE_STEPS_OF_A_PIECE", 0)
+    monkeypatch.setattr(loop, "LEAST_STEPS_OF_A_PIECE", 17)
     apart = cool(quick(), tmp_path / "apart")
     for name, column in together.table.items():
         np.testing.assert_array_equal(column, apart.table[name], err_msg=name)
@@ -155,10 +157,10 @@ def interrupted(monkeypatch, spec, out, after, **options):
         return call
 
     with monkeypatch.context() as patch:
-        for name in ("integrate", "minimize", "energies"):
+        for name in ("integrate", "minimize", "measure"):
             patch.setattr(engine_class, name, dying(getattr(engine_class, name)))
         with pytest.raises(Killed):
-            cool(spec, out, checkpoint_interval=0, **options)
+            cool(spec, out, checkpoint_every=0, **options)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +168,7 @@ def undisturbed(tmp_path_factory):
     """A run of all replicas at once, and one of two at a time, by how many at a time."""
     runs = {3: cool(quick(), tmp_path_factory.mktemp("undisturbed") / "run")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk_run, "REPLICAS_AT_ONCE", 2)
+        patch.setattr(loop, "REPLICAS_AT_ONCE", 2)
         runs[2] = cool(quick(), tmp_path_factory.mktemp("undisturbed") / "run")
     return runs
 
@@ -175,9 +177,10 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.parametrize("batch", [2, 3])
 def test_resume_is_bit_for_bit(tmp_path, monkeypatch, undisturbed, after, batch):
     """Die in the middle of anything: what comes out in the end is the same file, byte by byte."""
-    monkeypatch.setattr(bulk_run, "REPLICAS_AT_ONCE", batch)
-    monkeypatch.setattr(bulk_run, "LEAST_STEPS_AT_ONCE", 40)
-    monkeypatch.setattr(bulk_run, "SECONDS_AT_ONCE", 0.0)
+    monkeypatch.setattr(loop, "REPLICAS_AT_ONCE", batch)
+    monkeypatch.setattr(loop, "PARTICLE_STEPS_OF_A_PIECE", 0)
+    monkeypatch.setattr(loop, "LEAST_STEPS_OF_A_PIECE", 40)
+    monkeypatch.setattr(pace, "SECONDS", 0.0)
     whole = undisturbed[batch]
     interrupted(monkeypatch, quick(), tmp_path / "broken", after)
     again = cool(quick(), tmp_path / "broken", resume=True)
@@ -219,15 +222,15 @@ def test_a_run_that_is_there_is_kept_without_force(tmp_path):
 
 def overlapping(monkeypatch, bad):
     """Put two particles of the replicas ``bad`` on top of one another after the start was relaxed."""
-    start = bulk_run.random_liquid
+    start = mixture.random_liquid
 
-    def spoilt(spec, replicas, engine):
-        liquid = start(spec, replicas, engine)
+    def spoilt(spec, replicas):
+        liquid = start(spec, replicas)
         for row in np.flatnonzero(np.isin(replicas, bad)):
-            liquid.positions[row, 1] = liquid.positions[row, 0] + 1e-3
+            liquid.velocities[row, 0] = 1e6
         return liquid
 
-    monkeypatch.setattr(bulk_run, "random_liquid", spoilt)
+    monkeypatch.setattr(mixture, "random_liquid", spoilt)
 
 
 def test_one_bad_replica_does_not_take_the_others_down(tmp_path, monkeypatch):
@@ -253,7 +256,7 @@ def test_a_run_without_a_survivor_says_why(tmp_path, monkeypatch):
 
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     whole = cool(quick(), tmp_path / "whole")
-    append = bulk_run.RunWriter.append_rows
+    append = gathering.RunWriter.append_rows
     calls = iter(range(100))
 
     def full(self, columns):
@@ -264,9 +267,9 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
         append(self, columns)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bulk_run.RunWriter, "append_rows", full)
+        patch.setattr(gathering.RunWriter, "append_rows", full)
         with pytest.raises(OSError, match="No space left"):
-            cool(quick(), tmp_path / "run", checkpoint_interval=0)
+            cool(quick(), tmp_path / "run", checkpoint_every=0)
     unfinished = RunDirectory.open(tmp_path / "run")
     assert unfinished.stored_frames() == [1, 2]
     run = cool(quick(), tmp_path / "run", resume=True)

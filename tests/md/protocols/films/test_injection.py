@@ -25,7 +25,7 @@ def row_of_substrate(
     spec: DepositionSpec, above: list[tuple[float, float, int]] = (), film_slots: int = 40
 ) -> Ensemble:
     """S particles in a row at y = 2, film particles (x, y, species) above, and empty slots."""
-    count = spec.substrate_particles
+    count = spec.substrate.particles
     slots = count + film_slots
     positions, species = np.zeros((1, slots, 2)), np.full((1, slots), EMPTY, dtype=np.int8)
     positions[0, :count, 0] = np.arange(count) * spec.box_length / count - spec.box_length / 2
@@ -100,7 +100,7 @@ def test_a_batch_enters_the_slab_above_the_film_away_from_everything():
     separation = after.positions[0, new][:, None] - after.positions[0, after.filled[0]][None]
     separation[..., 0] -= spec.box_length * np.rint(separation[..., 0] / spec.box_length)
     distance = np.hypot(separation[..., 0], separation[..., 1])
-    assert np.partition(distance, 1, axis=1)[:, 1].min() >= spec.vapour_min_distance
+    assert np.partition(distance, 1, axis=1)[:, 1].min() >= spec.vapour.min_distance
 
 
 def test_the_same_seed_replica_and_injection_give_the_same_batch():
@@ -174,7 +174,7 @@ def test_a_falling_particle_keeps_its_own_energy():
     engine = ReplicaEngine(pairs=spec.pairs, time_step=spec.time_step)
     only = replace(ensemble, species=np.where(ensemble.species == SUBSTRATE, np.int8(EMPTY), ensemble.species))
     speed2 = (only.velocities[only.filled] ** 2).sum()
-    wall = Wall(stiffness=spec.wall_stiffness, start=wall_heights(only, spec))
+    wall = Wall(stiffness=spec.wall.stiffness, start=wall_heights(only, spec))
     assert np.abs(engine.forces(only, (wall,))).max() == 0
     fallen = engine.integrate(only, 1000, externals=(wall,))
     assert fallen.positions[only.filled][0, 1] < only.positions[only.filled][0, 1]
