@@ -2,7 +2,7 @@
 // fit(panel), zoomAt(factor, panel, px, py), moveBy(dx, dy), toWorld(panel, px, py), toPanel(panel, x, y).
 // A panel is {left, top, width, height, shown} in CSS pixels. All panels share one camera.
 
-const camera = { x: 0, y: 0, scale: 1, low: 0.1, high: 300 };
+const camera = { x: 0, y: 0, scale: 1, low: 0.1, high: 150 };
 
 // What there is to see of a configuration: the box along a periodic axis, the particles along an open one.
 function extent(shown) {
@@ -21,7 +21,7 @@ function fit(panel) {
   const [along, up] = extent(panel.shown);
   const whole = Math.min((panel.width - 16) / (along[1] - along[0]), (panel.height - 16) / (up[1] - up[0]));
   Object.assign(camera, {
-    x: (along[0] + along[1]) / 2, y: (up[0] + up[1]) / 2, scale: whole, low: whole / 3, high: 150,
+    x: (along[0] + along[1]) / 2, y: (up[0] + up[1]) / 2, scale: whole, low: whole / 3,
   });
 }
 

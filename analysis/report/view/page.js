@@ -57,6 +57,7 @@ function choose({ refit = false } = {}) {
   const trouble = element("trouble");
   trouble.hidden = panels.length > 0;
   if (!panels.length) trouble.textContent = `Not stored: the ${kinds().map((kind) => NAMES[kind]).join(" and the ")} of this replica at this frame.`;
+  camera.high = paint.closest(pixelRatio());
   if (refit && panels.length) fit(panels[0]);
   tell();
   redraw();
@@ -73,8 +74,12 @@ function redraw() {
   });
 }
 
+function pixelRatio() {
+  return Math.min(window.devicePixelRatio || 1, 2);
+}
+
 function draw() {
-  const ratio = Math.min(window.devicePixelRatio || 1, 2);
+  const ratio = pixelRatio();
   for (const one of [canvas, overlay]) {
     const [width, height] = [Math.round(one.clientWidth * ratio), Math.round(one.clientHeight * ratio)];
     if (one.width !== width || one.height !== height) Object.assign(one, { width, height });
