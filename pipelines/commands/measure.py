@@ -99,7 +99,7 @@ def view(
 ) -> None:
     """Look into configurations of RUN..., in one self-contained HTML file: zoom, replicas, frames, colours by a number.
 
-    A configuration of N particles, instantaneous and inherent, takes some 48 N bytes of the page: 0.2 MB at N = 4,320.
+    A configuration of N particles, instantaneous and inherent, takes some 80 N bytes of the page: 0.35 MB at N = 4,320.
     """
     from vitrify.analysis.report.view.page import summary, write_view
     from vitrify.md.store.rundir import RunDirectory

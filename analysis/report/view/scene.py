@@ -9,7 +9,8 @@ import numpy as np
 
 from vitrify.analysis.figures.pictures import SPECIES_COLOURS, SPECIES_DIAMETERS
 from vitrify.analysis.report.view.packing import Scale, column_scale, pack, pack_column, pack_positions
-from vitrify.analysis.report.view.particle_columns import COLUMNS, Compute, ParticleColumn, particle_columns
+from vitrify.analysis.structure.descriptors import COLUMNS, Column
+from vitrify.analysis.structure.surroundings import Surroundings
 from vitrify.md.model import SPECIES_NAMES, PairTable, kob_andersen_pairs
 from vitrify.md.protocols.films.observables import deposition_spec
 from vitrify.md.store.frames import Configuration
@@ -49,8 +50,7 @@ def scene(
     *,
     replicas: Sequence[int] | str | None = None,
     frames: Sequence[int] | str | None = None,
-    extra_columns: Mapping[str, ParticleColumn] | None = None,
-    compute_extra: Compute | None = None,
+    columns: Mapping[str, Column] = COLUMNS,
     progress: Callable[[float, float], None] | None = None,
 ) -> dict:
     """Everything a page shows of runs.
@@ -59,8 +59,7 @@ def scene(
         runs: run directories that stored configurations.
         replicas: numbers of the replicas, or ``all``; None for the first REPLICAS of each run.
         frames: numbers of the frames, ``all`` or ``last``; None for FRAMES of each run, spread over what was stored.
-        extra_columns: more columns by name.
-        compute_extra: gives their values.
+        columns: what is known of each particle, by name.
         progress: told how many configurations are done, and of how many.
 
     Returns:
@@ -72,7 +71,6 @@ def scene(
     if not runs:
         raise ValueError("view: got no run, expected at least one run directory")
     chosen = [places(run, replicas, frames) for run in runs]
-    columns = {**COLUMNS, **(extra_columns or {})}
     _require_small_enough(runs, chosen, len(columns))
     total, done = sum(map(len, chosen)), 0
     loaded: list[dict[Place, tuple[Configuration, dict[str, np.ndarray]]]] = []
@@ -81,10 +79,14 @@ def scene(
         loaded.append({})
         for place in wanted:
             configuration = run.configuration(place.replica, place.frame, inherent=place.kind == "inherent")
-            values = particle_columns(configuration, pairs)
-            if compute_extra is not None:
-                values |= compute_extra(configuration, pairs)
-            loaded[-1][place] = configuration, {name: values[name].astype(np.float32) for name in columns}
+            around = Surroundings(configuration, pairs=pairs)
+            loaded[-1][place] = (
+                configuration,
+                {
+                    name: np.where(around.matter, column.measure(around), np.nan).astype(np.float32)
+                    for name, column in columns.items()
+                },
+            )
             done += 1
             if progress is not None:
                 progress(done, total)
@@ -167,18 +169,17 @@ def _require_small_enough(runs: Sequence[RunDirectory], chosen: Sequence[Sequenc
         )
 
 
-def _describe(name: str, column: ParticleColumn, scale: Scale, known: np.ndarray) -> dict:
+def _describe(name: str, column: Column, scale: Scale, known: np.ndarray) -> dict:
     """A column for the page: its label, what its integers mean, and the ends of its colour bar."""
-    if column.ends is not None:
-        ends = list(column.ends)
-    elif column.whole or not len(known):
+    label = column.label.replace("eps_AA", "ε").replace("sigma_AA", "σ").replace("^2", "²").replace("^-2", "⁻²")
+    if column.whole or not len(known):
         ends = [float(known.min()), float(known.max())] if len(known) else [0.0, 1.0]
     else:
         ends = np.percentile(known, [OUTLIERS, 100 - OUTLIERS]).astype(float).tolist()
     return {
         "name": name,
-        "label": column.label,
-        "short": column.short,
+        "label": label,
+        "short": label.split(" [")[0],
         "whole": column.whole,
         "low": scale.low,
         "step": scale.step,

@@ -13,9 +13,9 @@ import pytest
 
 from vitrify.analysis.report.view.packing import column_scale, pack_column, pack_positions
 from vitrify.analysis.report.view.page import SCRIPTS, html, summary, write_view
-from vitrify.analysis.report.view.particle_columns import particle_columns
 from vitrify.analysis.report.view.scene import places, scene
-from vitrify.md.model import SUBSTRATE, kob_andersen_pairs, minimum_image
+from vitrify.analysis.structure.descriptors import particle_columns
+from vitrify.md.model import SUBSTRATE, minimum_image
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.films.growth import deposit
 from vitrify.md.protocols.films.recipe import DepositionSpec
@@ -107,7 +107,7 @@ def test_what_the_page_holds_is_what_the_run_holds(run, tmp_path):
         off = minimum_image(positions_of(packed) - configuration.positions, configuration.box)
         assert np.abs(off).max() <= configuration.box[0] / 65536 / 2 * (1 + 1e-9)
         np.testing.assert_array_equal(species, configuration.species)
-        expected = particle_columns(configuration, kob_andersen_pairs())
+        expected = particle_columns(configuration)
         for column in data["columns"]:
             values = column["low"] + column["step"] * integers(packed["columns"][column["name"]])
             precision = 0 if column["whole"] else column["step"] / 2
@@ -243,7 +243,7 @@ def test_in_a_browser(run, tmp_path, browser, width):
     texts = [text for _, text in page.texts]
     assert "particle 17, A" in texts
     assert "1 (2 of 4)" in texts
-    energy = particle_columns(run.configuration(1, 1), kob_andersen_pairs())["energy"][17]
+    energy = particle_columns(run.configuration(1, 1))["energy"][17]
     assert f"{energy:.4g}".replace("-", "\N{MINUS SIGN}") in texts
 
 
