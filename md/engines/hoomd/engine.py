@@ -16,7 +16,7 @@ from itertools import pairwise
 import hoomd
 import numpy as np
 
-from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Minimized, Thermostat
+from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Measured, Minimized, Thermostat
 from vitrify.md.engines.hoomd.forces import forces_on
 from vitrify.md.engines.hoomd.snapshot import centre_of, snapshot_of, structure_of
 from vitrify.md.engines.hoomd.system import QUENCH_TIME_STEPS, System, fire, methods_for, simulation_from
@@ -102,6 +102,11 @@ class HoomdEngine:
         object.__setattr__(self, "device", device)
         object.__setattr__(self, "_hardware", hardware)
 
+    @property
+    def splits_exactly(self) -> bool:
+        """False: n steps and n more are 2n to rounding only."""
+        return False
+
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()
     ) -> Ensemble:
@@ -117,9 +122,11 @@ class HoomdEngine:
         if steps == 0:
             return ensemble
         positions, velocities = ensemble.positions.copy(), ensemble.velocities.copy()
+        travelled = None if ensemble.travelled is None else ensemble.travelled.copy()
         clock, failure = ensemble.step.copy(), list(ensemble.failure)
         for row in startable(ensemble, failure):
             system = self._moving(ensemble, row, thermostat, externals)
+            first = None if travelled is None else system.unwrapped()
             for start, end in spans(int(clock[row]), steps, thermostat):
                 if thermostat is not None:
                     system.set_temperature(thermostat, start, end)
@@ -129,8 +136,17 @@ class HoomdEngine:
                     self._kept.pop(int(ensemble.replica[row]))
                     break
                 positions[row, ensemble.filled[row]], velocities[row, ensemble.filled[row]] = system.read()
+                if travelled is not None and ensemble.travelled is not None:
+                    gone = system.unwrapped() - first
+                    travelled[row, ensemble.filled[row]] = ensemble.travelled[row, ensemble.filled[row]] + gone
         return replace(
-            ensemble, positions=positions, velocities=velocities, step=clock, failure=tuple(failure), origin=None
+            ensemble,
+            positions=positions,
+            velocities=velocities,
+            step=clock,
+            failure=tuple(failure),
+            origin=None,
+            travelled=travelled,
         )
 
     def minimize(
@@ -149,34 +165,47 @@ class HoomdEngine:
             raise ValueError(f"fmax: got {fmax}, expected a positive force")
         self._check(ensemble, externals)
         positions, energies = ensemble.positions.copy(), np.where(ensemble.filled, np.nan, 0.0)
+        travelled = None if ensemble.travelled is None else ensemble.travelled.copy()
         max_force = np.full(ensemble.replicas, np.nan)
         evaluations, failure = np.zeros(ensemble.replicas, np.int64), list(ensemble.failure)
         for row in startable(ensemble, failure):
             system = self._resting(ensemble, row, externals)
+            first = None if travelled is None else system.unwrapped()
             failure[row], evaluations[row] = system.quench(fmax)
             if failure[row]:
                 self._kept.pop(RESTING)
                 continue
             max_force[row] = system.max_force()
             positions[row, ensemble.filled[row]], _ = system.read()
+            if travelled is not None:
+                travelled[row, ensemble.filled[row]] += system.unwrapped() - first
             energies[row, ensemble.filled[row]] = system.pair_energies()
         return Minimized(
-            ensemble=replace(ensemble, positions=positions, failure=tuple(failure), origin=None),
+            ensemble=replace(ensemble, positions=positions, failure=tuple(failure), origin=None, travelled=travelled),
             energies=energies,
             max_force=max_force,
             converged=max_force < fmax,
             evaluations=evaluations,
         )
 
-    def energies(self, ensemble: Ensemble) -> np.ndarray:
-        """Pair energy of each particle, (R, N) float64, truncated and not shifted [eps_AA]; NaN where not finite."""
+    def measure(self, ensemble: Ensemble) -> Measured:
+        """Pair energies and virials, (R, N) float64 each; NaN where not finite."""
         self._check(ensemble, ())
         energies = np.where(ensemble.filled, np.nan, 0.0)
+        virials = energies.copy()
         for row in measurable(ensemble):
             system = self._resting(ensemble, row, ())
+            # Virials are computed where someone asks for them, since quenches would pay for them too.
+            system.simulation.always_compute_pressure = True
             if not system.run(0):
                 energies[row, ensemble.filled[row]] = system.pair_energies()
-        return energies
+                virials[row, ensemble.filled[row]] = system.pair_virials()
+            system.simulation.always_compute_pressure = False
+        return Measured(energies=energies, virials=virials)
+
+    def energies(self, ensemble: Ensemble) -> np.ndarray:
+        """Pair energy of each particle, (R, N) float64, truncated and not shifted [eps_AA]; NaN where not finite."""
+        return self.measure(ensemble).energies
 
     def forces(self, ensemble: Ensemble, externals: Sequence[External] = ()) -> np.ndarray:
         """Force on each particle, (R, N, 2) float64 [eps_AA / sigma_AA]; NaN where not finite."""
