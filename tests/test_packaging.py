@@ -1,7 +1,9 @@
 """What a user installs is what stands in the repository."""
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -24,3 +26,14 @@ def test_the_wheel_holds_every_module(tmp_path):
 def test_a_folder_refuses_its_bare_name(folder):
     done = subprocess.run([sys.executable, "-c", f"import {folder}"], cwd=ROOT, capture_output=True, text=True)
     assert f"import vitrify.{folder}, not {folder}" in done.stderr
+
+
+@pytest.mark.parametrize("file", ["environment.yml", "environment-gpu.yml"])
+def test_conda_brings_what_pip_brings(file):
+    """Of every package at least the version that pip takes; freud has another name on PyPI."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    from_pip = {entry.replace("freud-analysis", "freud") for entry in project["dependencies"]}
+    lines = (ROOT / file).read_text().splitlines()
+    from_conda = {re.sub(r"#.*", "", line).removeprefix("  - ").strip() for line in lines if line.startswith("  - ")}
+    assert from_pip <= from_conda
+    assert f"python{project['requires-python']}" in from_conda

@@ -81,6 +81,7 @@ class HoomdEngine:
         device: "auto", "cpu", "gpu" or "gpu:1"; afterwards the device taken.
         buffer: by how much the neighbour list reaches beyond the cut-off [sigma_AA], less where the box is too small.
         name: "hoomd".
+        version: of the HOOMD-blue that is installed.
         noise: the random number generator of the HOOMD-blue that is installed; see :func:`noise_of`.
     """
 
@@ -89,6 +90,7 @@ class HoomdEngine:
     device: str = "auto"
     buffer: float = 0.4
     name: str = "hoomd"
+    version: str = field(default_factory=lambda: hoomd_version(), init=False)
     noise: str = field(default_factory=lambda: noise_of(hoomd_version()), init=False)
     _hardware: hoomd.device.Device = field(init=False, repr=False, compare=False)
     _kept: dict[int, System] = field(default_factory=dict, init=False, repr=False, compare=False)
