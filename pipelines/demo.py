@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from vitrify.analysis.report.findings import analyze
+from vitrify.analysis.analyze import analyze
+from vitrify.analysis.results import Options
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset, open_dataset, save_dataset
 from vitrify.learn.evaluate import Evaluation, evaluate_all
@@ -42,7 +43,7 @@ def demo(out: Path, *, bar: Bar, say: Callable[[str], None]) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     runs = [follow(cool, spec, out / name, bar) for name, spec in (("cool-fast", FAST), ("cool-slow", SLOW))]
     films = follow(deposit, FILMS, out / "films", bar)
-    for line in analyze(runs, out / "analysis", structure=False):
+    for line in analyze(runs, out / "analysis", Options(structure=False)):
         say(line)
     evaluations = classify(out, bar)
     for one in evaluations:

@@ -16,8 +16,7 @@ from vitrify.analysis.figures import (
     configuration_figure,
     error_bar_figure,
 )
-from vitrify.analysis.films.energies import bulk_of, bulk_state
-from vitrify.analysis.report.chapters import CAPTIONS
+from vitrify.analysis.films.film_run import FilmRun
 from vitrify.analysis.report.page import (
     Numbers,
     Picture,
@@ -28,7 +27,7 @@ from vitrify.analysis.report.page import (
     with_interval,
     write_report,
 )
-from vitrify.analysis.report.tables import read_table
+from vitrify.analysis.report.tables import read_contents, read_table
 from vitrify.analysis.statistics import mean_and_error
 from vitrify.learn.evaluate import Evaluation
 from vitrify.learn.scores import Score
@@ -67,6 +66,7 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
         (f"T_g, M = {steps:,.0f}", with_interval(value, low, high))
         for steps, value, low, high in zip(tg["ramp_steps"], tg["tg"], tg["tg_low"], tg["tg_high"], strict=True)
     ]
+    drawn = "figures/cooling_curve.png"
     system = fast.replicas[0]
     hot, cold = (fast.configuration(system, frame) for frame in (fast.stored_frames(system)[0], FRAMES))
     before_and_after = configuration_figure(
@@ -86,7 +86,7 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
                 "worth more than its interval."
             ),
             Numbers(entries),
-            Picture((analysis / "figures" / "cooling_curve.png").read_bytes(), CAPTIONS["cooling_curve"]),
+            Picture((analysis / drawn).read_bytes(), read_contents(analysis)[drawn]["caption"]),
             Picture(
                 as_png_bytes(before_and_after),
                 "One system at the start and at the end of the fast ramp, as the dynamics left it: A light blue, B "
@@ -98,10 +98,10 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
 
 def film_section(run: RunDirectory) -> Section:
     """A film, and what it is made of."""
-    state, bulk = bulk_state(run), bulk_of(run)
+    films = FilmRun(run)
+    state, bulk = films.state, films.bulk
     replica = int(state.replicas[0])
-    film = run.configuration(replica, run.stored_frames(replica, inherent=True)[-1], inherent=True)
-    picture = configuration_figure({"": film}, bulk=(bulk.low, bulk.high))
+    picture = configuration_figure({"": films.end(replica)[0]}, bulk=(bulk.low, bulk.high))
     energy, density = mean_and_error(state.energy), mean_and_error(state.density)
     return Section(
         "A glass grown from vapour",

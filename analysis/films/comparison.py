@@ -14,7 +14,7 @@ import numpy as np
 
 from vitrify.analysis.figures import Level, Series
 from vitrify.analysis.films.ancova import AdjustedMeans, adjusted_means
-from vitrify.analysis.films.energies import BulkState, bulk_state
+from vitrify.analysis.films.film_run import BulkState, FilmRun
 from vitrify.analysis.statistics import mean_and_error
 from vitrify.md.protocols.films.cooled import FilmCoolingSpec, film_cooling_spec
 from vitrify.md.protocols.films.observables import deposition_spec
@@ -145,15 +145,15 @@ class FilmComparison:
         return series, levels
 
 
-def compare_films(runs: Sequence[RunDirectory]) -> FilmComparison:
+def compare_films(runs: Sequence[FilmRun]) -> FilmComparison:
     """Hold runs of films against each other, those of one preparation pooled.
 
     Args:
         runs: depositions and cooled films of one system.
     """
     pooled: dict[Preparation, list[BulkState]] = {}
-    for run in runs:
-        pooled.setdefault(Preparation.of(run), []).append(bulk_state(run))
+    for one in runs:
+        pooled.setdefault(Preparation.of(one.run), []).append(one.state)
     preparations = sorted(pooled, key=lambda one: (one.cooling is not None, one.steps, one.recipe.substrate_kt))
     energy = [np.concatenate([state.energy for state in pooled[preparation]]) for preparation in preparations]
     fraction_a = [np.concatenate([state.fraction_a for state in pooled[preparation]]) for preparation in preparations]

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitrify.analysis.films.energies import bulk_of, last_frame
 from vitrify.analysis.films.film import Film, HeightProfile, height_profile
+from vitrify.analysis.films.film_run import FilmRun
 from vitrify.analysis.statistics import Estimate, mean_and_error
 from vitrify.analysis.structure.descriptors import descriptors
-from vitrify.md.store.frames import Configuration
-from vitrify.md.store.rundir import RunDirectory
 
 LEAST_COVERED = 0.25
 """Part of a bin that a film must fill to count there: on the tips of a rough surface there is only noise."""
@@ -44,23 +42,23 @@ class MeanProfile:
     bulk: tuple[float, float]
 
 
-def mean_profile(run: RunDirectory, width: float = 1.0) -> MeanProfile:
+def mean_profile(one: FilmRun, width: float = 1.0) -> MeanProfile:
     """The profile of a run of films at their end.
 
     Args:
-        run: a deposition or cooled films.
+        one: a deposition or cooled films.
         width: height of a bin [sigma_AA].
     """
-    films = [Film.of(end.positions, end.species, float(end.box[0])) for _, end in film_ends(run)]
-    profiles = [height_profile(film, width=width) for film in films]
-    moving = [_moving_profile(run, replica, width) for replica, _ in film_ends(run)]
+    floors = [one.end(replica)[1].floor for replica in one.replicas]
+    profiles = [height_profile(one.end(replica)[1], width=width) for replica in one.replicas]
+    moving = [_moving_profile(one, replica, width) for replica in one.replicas]
     bins = max(len(profile.density) for profile in (*profiles, *moving))
-    floor, bulk = float(np.mean([film.floor for film in films])), bulk_of(run)
+    floor, bulk = float(np.mean(floors)), one.bulk
 
     def over_films(name: str, profiles: Sequence[HeightProfile] = profiles) -> Estimate:
         rows = np.full((len(profiles), bins), np.nan)
-        for row, (film, profile) in enumerate(zip(films, profiles, strict=True)):
-            covered = profile.area >= LEAST_COVERED * width * film.box_length
+        for row, profile in enumerate(profiles):
+            covered = profile.area >= LEAST_COVERED * width * one.spec.box_length
             rows[row, : len(covered)] = np.where(covered, getattr(profile, name), np.nan)
         return mean_and_error(rows)
 
@@ -73,11 +71,13 @@ def mean_profile(run: RunDirectory, width: float = 1.0) -> MeanProfile:
     )
 
 
-def _moving_profile(run: RunDirectory, replica: int, width: float) -> HeightProfile:
+def _moving_profile(one: FilmRun, replica: int, width: float) -> HeightProfile:
     """The profile of a film at its end as it moved; where only its inherent structure is stored, of that."""
-    frame = last_frame(run)
-    end = run.configuration(replica, frame, inherent=frame not in run.stored_frames(replica))
-    film = Film.of(end.positions, end.species, float(end.box[0]))
+    if one.last_frame not in one.run.stored_frames(replica):
+        end, film = one.end(replica)
+    else:
+        end = one.run.configuration(replica, one.last_frame)
+        film = Film.of(end.positions, end.species, float(end.box[0]))
     return height_profile(film, velocities=end.velocities, width=width)
 
 
@@ -100,25 +100,14 @@ def profile_columns(profiles: dict[str, MeanProfile]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def film_structure_columns(runs: Sequence[RunDirectory]) -> dict[str, list]:
+def film_structure_columns(runs: Sequence[FilmRun]) -> dict[str, list]:
     """The columns of film_structure.csv: descriptors of the bulk particles of each film, a row a film."""
     rows = []
-    for run in runs:
-        bulk = bulk_of(run)
-        for replica, end in film_ends(run):
-            film = Film.of(end.positions, end.species, float(end.box[0]))
+    for one in runs:
+        for replica in one.replicas:
+            end, film = one.end(replica)
             members = np.zeros(len(end.species), dtype=bool)
-            members[film.slots[bulk.members(film)]] = True
-            row = {"run": run.name, "replica": replica, "particles": int(members.sum())}
-            rows.append(row | descriptors(end, members))
+            members[film.slots[one.bulk.members(film)]] = True
+            row = {"run": one.name, "replica": replica, "particles": int(members.sum())}
+            rows.append(row | descriptors(end, members, pairs=one.spec.pairs, interior=one.depth))
     return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def film_ends(run: RunDirectory) -> list[tuple[int, Configuration]]:
-    """Replica number and inherent structure of every film that reached the last stored frame."""
-    frame = last_frame(run)
-    return [
-        (replica, run.configuration(replica, frame, inherent=True))
-        for replica in run.replicas
-        if frame in run.stored_frames(replica, inherent=True)
-    ]

@@ -25,47 +25,13 @@ from vitrify.analysis.report.page import (
     with_interval,
     write_report,
 )
-from vitrify.analysis.report.tables import ENERGY_CONVENTION, read_table
+from vitrify.analysis.report.tables import ENERGY_CONVENTION, read_contents, read_table
 from vitrify.analysis.statistics import mean_and_error
 from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import SPEC, RunDirectory
 
 LONGEST_TABLE = 30
 """Rows beyond which a table is named, not shown."""
-
-CAPTIONS = {
-    "cooling_curve": "Mean inherent-structure energy against temperature, a curve for each cooling rate; bands are one "
-    "standard error over replicas. Thin lines are the two least-squares lines of each T_g, solid within their windows. "
-    "Below, each T_g with its bootstrap interval over replicas.",
-    "film_cooling_curve": "Mean inherent-structure energy of the bulk of films cooled on their substrate.",
-    "tg_against_rate": "Glass transition temperature against cooling rate, with bootstrap intervals over replicas.",
-    "configurations": "Inherent structures: A light blue, B orange, to scale, in their periodic box.",
-    "g_of_r": "Partial radial distribution functions of inherent structures, averaged over replicas.",
-    "substrate_sweep": "Bulk inherent-structure energy of deposited films against substrate temperature; errors are "
-    "standard errors over films. Dashed: films cooled on their substrate.",
-    "film_profile": "Density and composition of films against height, up to the local surface; bands are one standard "
-    "error over films, the bulk lies between the dashed lines.",
-    "tg": "T_g by the intersection of two least-squares lines through the mean curve; energies " + ENERGY_CONVENTION,
-    "equilibrium": "Equilibrium liquids; energies " + ENERGY_CONVENTION + ". Drift is the second half of the frames "
-    "minus the first.",
-    "film_tg": "T_g of films cooled on their substrate; not comparable with that of the bulk mixture at rho = 1.2.",
-    "film_structure": "Structure of the bulk of each film: bond order, Voronoi sides and bonds as in descriptors.csv.",
-    "films": "Films at their end: bulk energies " + ENERGY_CONVENTION + "; errors are standard errors over films.",
-    "film_energies": "Bulk energies of films made in one way, as they are and at the recipe's composition; errors are "
-    "standard errors over films.",
-    "film_differences": "Bulk energies at the recipe's composition, the first less the second, each with its own 95 % "
-    "interval.",
-}
-"""By the stem of a file's name; figures and tables are told in this order."""
-
-_TG = ("ramp_steps", "rate", "tg", "tg_low", "tg_high", "energy_at_tg", "replicas")
-SHOWN = {
-    "tg": _TG,
-    "film_tg": _TG,
-    "films": ("run", "kt_substrate", "steps", "films", "energy", "energy_error", "density", "density_error"),
-    "film_structure": ("run", "replica", "particles", "psi6_A", "psi5_B", "sides5_B", "bb_bonds", "a_without_b"),
-}
-"""Columns shown of a table with too many for a page."""
 
 
 def write_chapters(directories: Sequence[Path], out: Path, *, title: str, force: bool = False) -> None:
@@ -160,21 +126,21 @@ def transitions(directory: Path) -> list[Block]:
 
 
 def pictures(directory: Path) -> list[Block]:
-    """Every PNG of a directory and of its ``figures``."""
-    files = sorted([*directory.glob("*.png"), *(directory / "figures").glob("*.png")], key=_place)
-    return [Picture(file.read_bytes(), _caption(file)) for file in files]
+    """Every PNG of a directory and of its ``figures``, each with its caption."""
+    files = [*directory.glob("*.png"), *(directory / "figures").glob("*.png")]
+    return [Picture(file.read_bytes(), entry["caption"]) for file, entry in _told(directory, files)]
 
 
 def tables(directory: Path) -> list[Block]:
     """Every CSV of a directory: shown when short, named when long."""
     blocks: list[Block] = []
     longer = []
-    for file in sorted(directory.glob("*.csv"), key=_place):
+    for file, entry in _told(directory, list(directory.glob("*.csv"))):
         columns = read_table(file)
         rows = len(next(iter(columns.values())))
         if 0 < rows <= LONGEST_TABLE:
-            shown = {name: columns[name] for name in SHOWN.get(file.stem, columns)}
-            blocks.append(table_of(shown, _caption(file)))
+            shown = {name: columns[name] for name in entry.get("shown") or columns}
+            blocks.append(table_of(shown, entry["caption"]))
         else:
             longer.append(f"{file.name} ({rows:,} rows)")
     if longer:
@@ -205,13 +171,15 @@ def table_of(columns: Mapping[str, np.ndarray], caption: str) -> Table:
     return Table(tuple(merged), list(zip(*merged.values(), strict=True)), caption)
 
 
-def _caption(file: Path) -> str:
-    return CAPTIONS.get(file.stem, file.stem.replace("_", " "))
-
-
-def _place(file: Path) -> tuple[int, str]:
-    told = list(CAPTIONS)
-    return told.index(file.stem) if file.stem in told else len(told), file.name
+def _told(directory: Path, files: Sequence[Path]) -> list[tuple[Path, dict]]:
+    """Files with their entries in the directory's list, in its order; what it does not name comes last."""
+    contents = read_contents(directory)
+    order = {name: place for place, name in enumerate(contents)}
+    named = sorted(
+        ((file.relative_to(directory).as_posix(), file) for file in files),
+        key=lambda pair: (order.get(pair[0], len(order)), pair[0]),
+    )
+    return [(file, contents.get(name, {"caption": file.stem.replace("_", " ")})) for name, file in named]
 
 
 def _plain(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +12,17 @@ import numpy as np
 
 from vitrify.md.store.checkpoint import write_atomically
 
+Columns = Mapping[str, Sequence | np.ndarray]
+"""Equally long columns of a table by name."""
+
+CONTENTS = "contents.json"
+"""File of a product directory that lists its tables and figures with their captions."""
+
 ENERGY_CONVENTION = "per particle, truncated at the cut-off, not shifted [eps_AA]"
 """What every energy in a table means."""
 
 
-def write_table(path: Path, columns: Mapping[str, Sequence | np.ndarray]) -> None:
+def write_table(path: Path, columns: Columns) -> None:
     """Write equally long columns as CSV; floats keep 10 digits, NaN is an empty cell.
 
     Raises:
@@ -50,6 +57,17 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         raise ValueError(f"{path}: damaged table, expected a header line and rows of as many cells")
     return {name: _column([row[index] for row in rows[1:]]) for index, name in enumerate(rows[0])}
+
+
+def read_contents(directory: Path) -> dict[str, dict]:
+    """The captions of a directory's tables and figures by path within it, in the order they are told.
+
+    Returns:
+        for each file ``caption`` and, of a table, ``shown``: the columns worth a place on a page, empty for all. Empty
+        where a directory has no such list.
+    """
+    file = directory / CONTENTS
+    return {entry["file"]: entry for entry in json.loads(file.read_text(encoding="utf-8"))} if file.is_file() else {}
 
 
 def _cell(value: object) -> str:

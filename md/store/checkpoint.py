@@ -20,7 +20,7 @@ PARTIAL = ".partial"
 """Suffix of a file that is being written beside its final name; whoever finds one may delete it."""
 
 _FORMAT = 1
-_ARRAYS = ("positions", "velocities", "species", "box", "replica", "step", "origin")
+_ARRAYS = ("positions", "velocities", "species", "box", "replica", "step", "origin", "travelled")
 
 
 def write_atomically(path: Path, write: bytes | str | Callable[[BinaryIO], object]) -> None:
@@ -128,7 +128,7 @@ def load_checkpoint(path: Path) -> tuple[Ensemble, dict[str, np.ndarray]]:
         raise ValueError(f"{path}: got checkpoint format {head.get('format')}, expected {_FORMAT}")
     stored = {name.removeprefix("ensemble/"): array for name, array in arrays.items() if name.startswith("ensemble/")}
     extra = {name.removeprefix("extra/"): array for name, array in arrays.items() if name.startswith("extra/")}
-    missing = {entry.name for entry in fields(Ensemble)} - set(stored) - set(head) - {"origin"}
+    missing = {entry.name for entry in fields(Ensemble)} - set(stored) - set(head) - {"origin", "travelled"}
     if missing:
         raise ValueError(f"{path}: damaged checkpoint (no {', '.join(sorted(missing))})")
     ensemble = Ensemble(

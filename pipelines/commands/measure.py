@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,15 +31,18 @@ def analyze(
     runs: Annotated[list[Path], typer.Argument(help="Run directories of one system.", metavar="RUN...")],
     out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
     glass_window: Annotated[
-        str | None,
-        typer.Option(help="Range of kT of the glass line of Tg [0.05,0.20; films 0.05,0.15].", metavar="KT,KT"),
-    ] = None,
+        str, typer.Option(help="Range of kT of the glass line of Tg, of the mixture.", metavar="KT,KT")
+    ] = "0.05,0.20",
     liquid_window: Annotated[
-        str | None,
-        typer.Option(help="Range of kT of the liquid line of Tg [0.50,0.80; films 0.24,0.36].", metavar="KT,KT"),
-    ] = None,
+        str, typer.Option(help="Range of kT of the liquid line of Tg, of the mixture.", metavar="KT,KT")
+    ] = "0.50,0.80",
+    film_glass_window: Annotated[
+        str, typer.Option(help="Range of kT of the glass line of Tg, of cooled films.", metavar="KT,KT")
+    ] = "0.05,0.15",
+    film_liquid_window: Annotated[
+        str, typer.Option(help="Range of kT of the liquid line of Tg, of cooled films.", metavar="KT,KT")
+    ] = "0.24,0.36",
     structure: Annotated[bool, typer.Option(help="Measure the stored configurations: descriptors.csv, g(r).")] = True,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap over replicas.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace another analysis that is there.")] = False,
 ) -> None:
     """Cooling curves, Tg with its interval, equilibrium energies, structure and films of RUN...: tables and figures.
@@ -48,28 +50,19 @@ def analyze(
     Energies are per particle [eps_AA], truncated and not shifted; errors are standard errors over replicas. Runs of one
     cooling rate are pooled.
     """
-    from vitrify.analysis.curves.glass_transition import FILM_WINDOWS, Windows
-    from vitrify.analysis.report.findings import FILMS
-    from vitrify.analysis.report.findings import analyze as analyze_runs
+    from vitrify.analysis.analyze import analyze as analyze_runs
+    from vitrify.analysis.curves.glass_transition import Windows
+    from vitrify.analysis.results import Options
     from vitrify.md.store.rundir import RunDirectory
     from vitrify.pipelines.progress import progress_bar
 
-    asked = {"glass": glass_window, "liquid": liquid_window}
-    given = {name: window(text) for name, text in asked.items() if text is not None}
-    windows = replace(Windows(), **given)
-    opened = [RunDirectory.open(run) for run in runs]
-    films = any(run.spec["protocol"] in FILMS for run in opened)
+    options = Options(
+        windows=Windows(glass=window(glass_window), liquid=window(liquid_window)),
+        film_windows=Windows(glass=window(film_glass_window), liquid=window(film_liquid_window)),
+        structure=structure,
+    )
     with progress_bar("analyze") as progress:
-        lines = analyze_runs(
-            opened,
-            out,
-            windows=windows,
-            film_windows=replace(FILM_WINDOWS, **given) if films else None,
-            seed=seed,
-            structure=structure,
-            force=force,
-            progress=progress,
-        )
+        lines = analyze_runs([RunDirectory.open(run) for run in runs], out, options, force=force, progress=progress)
     for line in lines:
         typer.echo(line)
     typer.echo(f"{out}: tables and figures")

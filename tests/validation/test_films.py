@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from vitrify.analysis.films.comparison import compare_films
-from vitrify.analysis.films.energies import bulk_of, bulk_state, film_cooling_curve
 from vitrify.analysis.films.film import Film, height_profile
+from vitrify.analysis.films.film_run import FilmRun
 from vitrify.analysis.statistics import combined_sigmas, mean_and_error
 from vitrify.md.engines.registry import available_engines
 from vitrify.md.model import SUBSTRATE
@@ -36,7 +36,7 @@ def reid(tmp_path_factory):
 
 
 def test_reid_grows_a_compact_film_of_flat_density_and_composition(reid):
-    spec, state = DepositionSpec.from_table(reid.spec), bulk_state(reid)
+    spec, state = DepositionSpec.from_table(reid.spec), FilmRun(reid).state
     assert state.bulk.high - state.bulk.low > 10
     assert abs(state.density.mean() - 1.15) < 0.02  # LAMMPS: 1.14 to 1.15; quenched films are a little denser
     assert abs(state.fraction_a.mean() - 0.65) < 5 * np.sqrt(0.65 * 0.35 / state.particles.sum())
@@ -71,7 +71,7 @@ def test_a_cooled_film_falls_in_energy_like_a_glass_former(reid, tmp_path):
     spec = FilmCoolingSpec(
         source=reid.name, deposition=DepositionSpec.from_table(reid.spec), ramp_steps=400_000, frames=40, seed=2
     )
-    curve = film_cooling_curve(cool_films(reid, spec, tmp_path / "cooled"))
+    curve = FilmRun(cool_films(reid, spec, tmp_path / "cooled")).cooling_curve
     hot, cold = curve.inherent_at(0.5), curve.inherent_at(0.05)
     assert cold.mean < hot.mean - 3 * np.hypot(cold.error, hot.error)
 
@@ -94,7 +94,7 @@ def test_films_deposited_near_their_tg_lie_lower_than_films_deposited_far_below(
         if sum(run.spec["replicas"] for run in alike) < 8:
             alike = [deposit(spec, folder / f"reid-{kt}", resume=True)]
         runs += alike
-    comparison = compare_films(runs)
+    comparison = compare_films([FilmRun(run) for run in runs])
     assert [preparation.recipe.substrate_kt for preparation in comparison.preparations] == [0.05, 0.14]
     assert comparison.at_recipe is not None
     _, interval = comparison.at_recipe.difference(1, 0, level=0.999)
@@ -111,6 +111,6 @@ def test_both_engines_grow_the_same_bulk(tmp_path):
             "reid", seed=5, replicas=4, injections=60, steps_per_injection=8_000, engine=engine
         )
         run = deposit(spec, tmp_path / engine)
-        energies[engine] = mean_and_error(bulk_state(run, bulk=bulk_of(run)).energy)
+        energies[engine] = mean_and_error(FilmRun(run).state.energy)
     ours, theirs = energies["replica"], energies["hoomd"]
     assert combined_sigmas(ours.mean, ours.error, theirs.mean, theirs.error) < 5

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from vitrify.analysis.analyze import analyze
 from vitrify.analysis.figures import as_png_bytes, profile_figure
+from vitrify.analysis.films.film_run import FilmRun
 from vitrify.analysis.films.structure import film_structure_columns, mean_profile, profile_columns
-from vitrify.analysis.report.findings import analyze
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import SUBSTRATE, A
 from vitrify.md.protocols.films.recipe import DepositionSpec
@@ -46,7 +47,7 @@ def run(tmp_path):
 
 
 def test_profile_of_a_crystal_is_flat_and_ends_at_its_surface(run):
-    profile = mean_profile(run, width=4 * HEIGHT)
+    profile = mean_profile(FilmRun(run), width=4 * HEIGHT)
     inside = (profile.height > 4 * HEIGHT) & (profile.height < 20 * HEIGHT)
     assert profile.density.mean[0] == pytest.approx(0.75 / HEIGHT)  # its first row of four is the substrate's
     np.testing.assert_allclose(profile.density.mean[inside], 1 / HEIGHT)
@@ -57,7 +58,7 @@ def test_profile_of_a_crystal_is_flat_and_ends_at_its_surface(run):
 
 
 def test_profile_is_a_table_and_a_figure(run):
-    profile = mean_profile(run)
+    profile = mean_profile(FilmRun(run))
     columns = profile_columns({"a": profile, "b": profile})
     assert len(set(map(len, columns.values()))) == 1
     assert columns["run"].tolist() == ["a"] * len(profile.height) + ["b"] * len(profile.height)
@@ -67,7 +68,7 @@ def test_profile_is_a_table_and_a_figure(run):
 
 
 def test_descriptors_are_those_of_the_bulk(run):
-    columns = film_structure_columns([run])
+    columns = film_structure_columns([FilmRun(run)])
     assert columns["replica"] == [0, 1]
     assert columns["psi6_A"] == pytest.approx([1, 1], abs=1e-5)
     assert columns["sides6_A"] == [1, 1]
@@ -81,5 +82,5 @@ def test_an_analysis_of_films(run, tmp_path):
     analyze([run], tmp_path / "analysis")
     assert {file.name for file in (tmp_path / "analysis").rglob("*.*")} == {
         "films.csv", "film_energies.csv", "film_structure.csv", "film_profile.csv", "film_profile.png",
-        "film_films.png", "provenance.json",
+        "film_films.png", "contents.json", "provenance.json",
     }  # fmt: skip

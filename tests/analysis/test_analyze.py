@@ -1,13 +1,13 @@
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from vitrify.analysis.analyze import analyze
 from vitrify.analysis.curves.equilibrium import equilibrium
 from vitrify.analysis.curves.glass_transition import Windows
-from vitrify.analysis.report.findings import analyze
-from vitrify.analysis.report.tables import read_table
+from vitrify.analysis.report.tables import read_contents, read_table
+from vitrify.analysis.results import Options
 from vitrify.md.protocols.annealing import AnnealingSpec, anneal
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.store.rundir import RunDirectory
@@ -33,10 +33,10 @@ def runs(tmp_path_factory):
 
 def test_everything_a_set_of_runs_shows(runs, tmp_path):
     out = tmp_path / "analysis"
-    lines = analyze(runs, out, windows=Windows(glass=(0.05, 0.3), liquid=(0.4, 1.0)))
+    lines = analyze(runs, out, Options(windows=Windows(glass=(0.05, 0.3), liquid=(0.4, 1.0))))
     assert {file.name for file in out.iterdir()} == {
-        "cooling_curve.csv", "tg.csv", "tg.json", "equilibrium.csv", "descriptors.csv", "g_of_r.csv", "figures",
-        "provenance.json", "DONE",
+        "cooling_curve.csv", "tg.csv", "equilibrium.csv", "descriptors.csv", "g_of_r.csv", "figures",
+        "contents.json", "provenance.json", "DONE",
     }  # fmt: skip
     assert {file.name for file in (out / "figures").iterdir()} == {
         "cooling_curve.png", "tg_against_rate.png", "configurations.png", "g_of_r.png",
@@ -46,9 +46,36 @@ def test_everything_a_set_of_runs_shows(runs, tmp_path):
     table = runs[0].table
     last = table["frame"] == 24
     assert curve["inherent_energy"][-1] == pytest.approx(table["inherent_energy"][last].mean(), rel=1e-9)
-    found = json.loads((out / "tg.json").read_text())
-    assert [one["replicas"] for one in found] == [3, 3]
+    assert read_table(out / "tg.csv")["replicas"].tolist() == [3, 3]
     assert [line.startswith("Tg = ") for line in lines] == [True, True, False]
+
+
+def test_every_table_and_figure_has_its_caption(runs, tmp_path):
+    out = tmp_path / "analysis"
+    analyze(runs, out)
+    contents = read_contents(out)
+    written = {file.relative_to(out).as_posix() for file in (*out.glob("*.csv"), *out.glob("figures/*"))}
+    assert set(contents) == written
+    assert all(len(entry["caption"]) > 30 and entry["caption"].endswith(".") for entry in contents.values())
+    for name, entry in contents.items():
+        if name.endswith(".csv"):
+            assert set(entry["shown"]) <= set(read_table(out / name))
+
+
+def test_mixtures_of_two_densities_are_refused_before_anything_is_written(runs, tmp_path):
+    spec = AnnealingSpec(
+        particles=140, replicas=2, frames=2, kt=0.9, steps=20, equilibration_steps=100, density=1.1, seed=3
+    )
+    other = anneal(spec, tmp_path / "thin")
+    with pytest.raises(ValueError, match=r"thin: density is 1\.1, expected 1\.2 as in"):
+        analyze([*runs, other], tmp_path / "analysis")
+    assert {file.name for file in tmp_path.iterdir()} == {"thin"}
+
+
+def test_a_part_that_fails_leaves_nothing(runs, tmp_path):
+    with pytest.raises(ValueError, match="its seed 1 is that of another run"):
+        analyze([runs[0], runs[0]], tmp_path / "analysis")
+    assert not list(tmp_path.iterdir())
 
 
 def test_stored_configurations_and_the_engines_energies_agree(runs, tmp_path):
@@ -66,13 +93,13 @@ def test_stored_configurations_and_the_engines_energies_agree(runs, tmp_path):
 
 def test_an_analysis_is_left_alone_refused_or_replaced(runs, tmp_path):
     out = tmp_path / "analysis"
-    analyze(runs[:1], out, structure=False)
+    analyze(runs[:1], out, Options(structure=False))
     written = (out / "provenance.json").stat().st_mtime_ns
-    assert "there already" in analyze(runs[:1], out, structure=False)[0]
+    assert "there already" in analyze(runs[:1], out, Options(structure=False))[0]
     assert (out / "provenance.json").stat().st_mtime_ns == written
     with pytest.raises(FileExistsError, match="other runs or options"):
-        analyze(runs[:2], out, structure=False)
-    analyze(runs[:2], out, structure=False, force=True)
+        analyze(runs[:2], out, Options(structure=False))
+    analyze(runs[:2], out, Options(structure=False), force=True)
     assert len(set(read_table(out / "cooling_curve.csv")["ramp_steps"])) == 2
     assert not (tmp_path / "analysis.partial").exists()
 
@@ -86,7 +113,7 @@ def test_what_is_no_analysis_is_never_replaced(runs, tmp_path):
 
 
 def test_a_window_without_frames_is_a_note_and_the_curve_is_there(runs, tmp_path):
-    lines = analyze(runs[:1], tmp_path / "a", windows=Windows(glass=(0.05, 0.06)), structure=False)
+    lines = analyze(runs[:1], tmp_path / "a", Options(windows=Windows(glass=(0.05, 0.06)), structure=False))
     assert lines[0].startswith("no Tg for M = 9600: glass window 0.05 to 0.06: got 1 frames")
     assert (tmp_path / "a" / "cooling_curve.csv").exists()
     assert not (tmp_path / "a" / "tg.csv").exists()
@@ -151,8 +178,8 @@ def test_bad_input_is_one_line_and_status_2(arguments, said, tmp_path, monkeypat
 
 def test_a_damaged_analysis_directory(runs, tmp_path):
     out = tmp_path / "analysis"
-    analyze(runs[:1], out, structure=False)
+    analyze(runs[:1], out, Options(structure=False))
     (out / "DONE").unlink()  # as after a kill in the middle of a copy: it is made again
-    assert "there already" not in analyze(runs[:1], out, structure=False)[0]
+    assert "there already" not in analyze(runs[:1], out, Options(structure=False))[0]
     assert (out / "DONE").exists()
     assert RunDirectory.open(runs[0].path).finished

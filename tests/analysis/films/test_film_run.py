@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vitrify.analysis.films.comparison import compare_films
-from vitrify.analysis.films.energies import bulk_of, bulk_state, film_columns, film_cooling_curve
 from vitrify.analysis.films.film import Bulk
+from vitrify.analysis.films.film_run import FilmRun, film_columns
 from vitrify.analysis.films.structure import mean_profile
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import SUBSTRATE, A, B, pair_energies_and_forces
@@ -74,7 +74,7 @@ def deposited(tmp_path):
 
 
 def test_bulk_energy_is_the_mean_of_the_oracle_over_the_slab(deposited):
-    spec, state = recipe(), bulk_state(deposited)
+    spec, state = recipe(), FilmRun(deposited).state
     assert state.bulk == Bulk(low=6.0, high=11.0, depth=4.0)
     for replica in (0, 1):
         film = deposited.configuration(replica, HEIGHT, inherent=True)
@@ -91,10 +91,10 @@ def test_bulk_energy_is_the_mean_of_the_oracle_over_the_slab(deposited):
 def test_the_slab_is_found_where_none_is_given(tmp_path):
     spec = recipe()
     run = write_run(tmp_path / "run", spec.to_dict(), {HEIGHT: (0.14, crystals(spec, 0.9))})
-    bulk = bulk_of(run)
+    bulk = FilmRun(run).bulk
     assert bulk.low >= 1.0 + 4.0
     assert 1.0 < bulk.high - bulk.low
-    state = bulk_state(run)
+    state = FilmRun(run).state
     np.testing.assert_allclose(state.density, 1 / 0.9, rtol=0.15)
 
 
@@ -104,24 +104,24 @@ def test_temperature_by_height_is_that_of_the_moving_film(tmp_path):
     velocities = np.zeros_like(still.velocities)
     velocities[..., 1] = np.sqrt(2 * np.where(still.positions[..., 1] > 9.0, 0.3, 0.1))
     run = write_run(tmp_path / "run", spec.to_dict(), {HEIGHT: (0.14, replace(still, velocities=velocities))})
-    profile = mean_profile(run, width=2.0)
+    profile = mean_profile(FilmRun(run), width=2.0)
     # The last bin is filled to a tenth only: too little to count.
     np.testing.assert_allclose(profile.kt.mean[:-1], np.where(profile.height[:-1] > 8.0, 0.3, 0.1), rtol=1e-6)
     still = write_run(tmp_path / "still", spec.to_dict(), {HEIGHT: (0.14, still)})
-    assert np.isnan(mean_profile(still).kt.mean).all()
+    assert np.isnan(mean_profile(FilmRun(still)).kt.mean).all()
 
 
 def test_a_slab_outside_the_film_says_so(tmp_path):
     spec = recipe(bulk_slab=(40.0, 50.0))
     run = write_run(tmp_path / "run", spec.to_dict(), {HEIGHT: (0.14, crystals(spec, 0.9))})
     with pytest.raises(ValueError, match=r"no particle from 40.0 to 50.0.*expected a thicker film"):
-        bulk_state(run)
+        _ = FilmRun(run).state
 
 
 def test_a_run_without_inherent_structures_says_so(tmp_path):
     run = write_run(tmp_path / "run", recipe().to_dict(), {})
     with pytest.raises(ValueError, match="no stored inherent structure"):
-        bulk_state(run)
+        _ = FilmRun(run).state
 
 
 def test_the_cooling_curve_follows_the_frames_and_leaves_out_failed_quenches(tmp_path):
@@ -129,12 +129,12 @@ def test_the_cooling_curve_follows_the_frames_and_leaves_out_failed_quenches(tmp
     cooling = FilmCoolingSpec(source="run", deposition=spec, ramp_steps=200, frames=2, seed=1)
     settings = {"protocol": "cool-film", **asdict(cooling)}
     frames = {1: (0.525, crystals(spec, 1.0)), 2: (0.05, crystals(spec, 0.9))}
-    curve = film_cooling_curve(write_run(tmp_path / "run", settings, frames))
+    curve = FilmRun(write_run(tmp_path / "run", settings, frames)).cooling_curve
     assert curve.inherent_energy.shape == (2, 2)
     assert curve.kt_set.tolist() == [0.525, 0.05]
     assert curve.rate == pytest.approx(0.95 / (200 * 0.005))
     assert np.isfinite(curve.inherent_energy).all()
-    failed = film_cooling_curve(write_run(tmp_path / "failed", settings, frames, converged=False))
+    failed = FilmRun(write_run(tmp_path / "failed", settings, frames, converged=False)).cooling_curve
     assert np.isnan(failed.inherent_energy).all()
 
 
@@ -143,7 +143,7 @@ def test_a_table_has_a_row_for_each_run(tmp_path):
     for name, kt, seed in (("a", 0.14, 1), ("b", 0.2, 2)):
         spec = recipe(bulk_slab=(6.0, 11.0), substrate_kt=kt, seed=seed)
         runs.append(write_run(tmp_path / name, spec.to_dict(), {HEIGHT: (kt, crystals(spec, 0.9))}))
-    columns = film_columns(runs)
+    columns = film_columns([FilmRun(run) for run in runs])
     assert columns["run"] == ["a", "b"]
     assert columns["steps"] == [HEIGHT * 86_000] * 2
     assert columns["films"] == [2, 2]
@@ -160,7 +160,7 @@ def sweep(tmp_path):
     cooling = FilmCoolingSpec(source="a", deposition=spec, ramp_steps=200, frames=1, seed=1)
     frames = {1: (0.05, crystals(spec, 0.95))}
     runs.append(write_run(tmp_path / "cooled", {"protocol": "cool-film", **asdict(cooling)}, frames))
-    return runs
+    return [FilmRun(run) for run in runs]
 
 
 def test_films_of_one_way_are_pooled_and_compared_at_the_composition_of_the_recipe(sweep):
@@ -170,7 +170,7 @@ def test_films_of_one_way_are_pooled_and_compared_at_the_composition_of_the_reci
         "deposited at 0.2 in 18 x 86,000 steps",
         "cooled in 200 steps",
     ]
-    pooled = np.concatenate([bulk_state(run).energy for run in sweep[:2]])
+    pooled = np.concatenate([one.state.energy for one in sweep[:2]])
     np.testing.assert_array_equal(found.energy[0], pooled)
     columns = found.columns()
     assert columns["films"] == [4, 2, 2]
@@ -198,7 +198,7 @@ def test_films_of_other_batches_are_not_pooled_and_other_systems_not_compared(tm
         spec = recipe(bulk_slab=(6.0, 11.0), **changes)
         films = {spec.injections: (0.14, crystals(recipe(), 0.9))}
         runs.append(write_run(tmp_path / name, spec.to_dict(), films))
-    found = compare_films(runs)
+    found = compare_films([FilmRun(run) for run in runs])
     assert [len(values) for values in found.energy] == [2, 2]
     assert found.at_recipe is None
     assert "recipes differ" in found.note
