@@ -91,4 +91,4 @@ def test_annealing_from_the_command_line(capsys, tmp_path):
     )  # fmt: skip
     assert status == 0
     assert "E_IS" not in out
-    assert RunDirectory.open(tmp_path / "run").stored_frames(0) == [1, 2]
+    assert RunDirectory.open(tmp_path / "run").stored_frames() == [1, 2]
