@@ -1,7 +1,9 @@
 """What a user installs is what stands in the repository."""
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -25,3 +27,14 @@ def test_the_wheel_holds_every_file(tmp_path):
 def test_a_folder_refuses_its_bare_name(folder):
     done = subprocess.run([sys.executable, "-c", f"import {folder}"], cwd=ROOT, capture_output=True, text=True)
     assert f"import vitrify.{folder}, not {folder}" in done.stderr
+
+
+@pytest.mark.parametrize("file", ["environment.yml", "environment-gpu.yml"])
+def test_conda_brings_what_pip_brings(file):
+    """Every package, from the version on that pip takes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    from_pip = set(project["dependencies"])
+    lines = (ROOT / file).read_text().splitlines()
+    from_conda = {re.sub(r"#.*", "", line).removeprefix("  - ").strip() for line in lines if line.startswith("  - ")}
+    assert from_pip <= from_conda
+    assert f"python{project['requires-python']}" in from_conda

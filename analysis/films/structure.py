@@ -73,7 +73,7 @@ def mean_profile(one: FilmRun, width: float = 1.0) -> MeanProfile:
 
 def _moving_profile(one: FilmRun, replica: int, width: float) -> HeightProfile:
     """The profile of a film at its end as it moved; where only its inherent structure is stored, of that."""
-    if one.last_frame not in one.run.stored_frames(replica):
+    if replica not in one.run.stored_replicas(one.last_frame):
         end, film = one.end(replica)
     else:
         end = one.run.configuration(replica, one.last_frame)

@@ -48,8 +48,8 @@ def stored_configurations(runs: Sequence[RunDirectory]) -> Iterator[Stored]:
     """Every stored configuration of the runs, instantaneous ones before inherent ones."""
     for run in runs:
         for inherent in (False, True):
-            for replica in run.replicas:
-                for frame in run.stored_frames(replica, inherent=inherent):
+            for frame in run.stored_frames(inherent=inherent):
+                for replica in run.stored_replicas(frame, inherent=inherent):
                     yield Stored(run=run, replica=replica, frame=frame, inherent=inherent)
 
 
