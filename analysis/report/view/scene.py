@@ -11,7 +11,7 @@ from vitrify.analysis.figures.pictures import SPECIES_COLOURS, SPECIES_DIAMETERS
 from vitrify.analysis.report.view.packing import Scale, column_scale, pack, pack_column, pack_positions
 from vitrify.analysis.structure.descriptors import COLUMNS, Column
 from vitrify.analysis.structure.surroundings import Surroundings
-from vitrify.md.model import SPECIES_NAMES, PairTable, kob_andersen_pairs
+from vitrify.md.model import SPECIES_NAMES, SUBSTRATE, PairTable, kob_andersen_pairs
 from vitrify.md.protocols.films.observables import deposition_spec
 from vitrify.md.store.frames import Configuration
 from vitrify.md.store.rundir import RunDirectory
@@ -167,6 +167,17 @@ def _require_small_enough(runs: Sequence[RunDirectory], chosen: Sequence[Sequenc
             f"view: got {sum(map(len, chosen)):,} configurations, a page of {size / 1e6:,.0f} MB; expected at most "
             f"{MOST_BYTES / 1e6:.0f} MB: choose fewer with --replicas and --frames"
         )
+
+
+def _measured(configuration: Configuration, pairs: PairTable, columns: Mapping[str, Column]) -> dict[str, np.ndarray]:
+    """Every column (N,), NaN for a substrate, and for all of a substrate that is still bare."""
+    if (configuration.species == SUBSTRATE).all():
+        return {name: np.full(len(configuration.species), np.nan, dtype=np.float32) for name in columns}
+    around = Surroundings(configuration, pairs=pairs)
+    return {
+        name: np.where(around.matter, column.measure(around), np.nan).astype(np.float32)
+        for name, column in columns.items()
+    }
 
 
 def _describe(name: str, column: Column, scale: Scale, known: np.ndarray) -> dict:
