@@ -13,6 +13,7 @@ import numpy as np
 from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Measured, Minimized, Thermostat
 from vitrify.md.engines.replica import tuning
 from vitrify.md.engines.replica.cpu import Cpu
+from vitrify.md.engines.replica.graphics import gpu_is_there, gpu_name
 from vitrify.md.engines.replica.layout import Outcome, Task
 from vitrify.md.engines.replica.state import LOST, MOST_LANES, TOO_FAST
 from vitrify.md.engines.validation import check_ensemble, check_externals, check_thermostat
@@ -277,21 +278,6 @@ class ReplicaEngine:
             thermostat=thermostat,
             externals=externals,
         )
-
-
-def gpu_is_there() -> bool:
-    """Whether a CUDA GPU can be used."""
-    from numba import cuda
-
-    return cuda.is_available()
-
-
-def gpu_name() -> str:
-    """What the GPU is called."""
-    from numba import cuda
-
-    name = cuda.get_current_device().name
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def gpus(device: str, lanes: int, threads: int) -> Gpus:
