@@ -24,7 +24,7 @@ from vitrify.md.engines.validation import check_ensemble, check_externals, check
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
 from vitrify.md.model import PairTable
-from vitrify.md.randomness import Purpose, stream
+from vitrify.md.randomness import Purpose, short_seed
 
 WATCH = 1_000
 """Steps between two looks at a running replica: are all numbers finite, all particles in the box?"""
@@ -41,9 +41,28 @@ def hoomd_version() -> str:
     return hoomd.version.version
 
 
+def noise_of(version: str) -> str:
+    """Where a HOOMD-blue draws its random numbers from: one seed gives other noise from 5.0 on.
+
+    >>> noise_of("4.8.2"), noise_of("7.0.1")
+    ('random123', 'openrand')
+    """
+    return "random123" if int(version.split(".")[0]) < 5 else "openrand"
+
+
 def devices() -> tuple[str, ...]:
     """Devices HOOMD-blue can run on here, as ``--device`` takes them."""
     return ("cpu", *(f"gpu:{number}" for number in range(len(hoomd.device.GPU.get_available_devices()))))
+
+
+def why_no_gpu() -> str:
+    """Why HOOMD-blue runs on no GPU here, in its own words; "" where it does."""
+    if hoomd.device.GPU.get_available_devices():
+        return ""
+    if not hoomd.version.gpu_enabled:
+        return "this build of HOOMD-blue is for CPUs only"
+    reasons = hoomd.device.GPU.get_unavailable_device_reasons()
+    return "; ".join(" ".join(reason.split()) for reason in reasons) or "HOOMD-blue finds no GPU"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +73,16 @@ class HoomdEngine:
     between two calls goes on bit for bit. One call of 2n steps and two of n agree to rounding only: HOOMD-blue sums
     forces in the order of a neighbour list that every call builds anew.
 
+    HOOMD-blue's MD computes in double precision throughout: positions, velocities, forces and sums.
+
     Attributes:
         pairs: the pair table.
         time_step: dt [tau].
         device: "auto", "cpu", "gpu" or "gpu:1"; afterwards the device taken.
         buffer: by how much the neighbour list reaches beyond the cut-off [sigma_AA], less where the box is too small.
+        name: "hoomd".
+        version: of the HOOMD-blue that is installed.
+        noise: the random number generator of the HOOMD-blue that is installed; see :func:`noise_of`.
     """
 
     pairs: PairTable
@@ -66,6 +90,8 @@ class HoomdEngine:
     device: str = "auto"
     buffer: float = 0.4
     name: str = "hoomd"
+    version: str = field(default_factory=lambda: hoomd_version(), init=False)
+    noise: str = field(default_factory=lambda: noise_of(hoomd_version()), init=False)
     _hardware: hoomd.device.Device = field(init=False, repr=False, compare=False)
     _kept: dict[int, System] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -209,7 +235,7 @@ class HoomdEngine:
         """The simulation that moves replica ``row``, its clock and state as the ensemble has them."""
         number, clock = int(ensemble.replica[row]), int(ensemble.step[row])
         # Only 16 bits of a seed count in HOOMD-blue; the step is the other part of its random numbers' key.
-        seed = int(stream(ensemble.seed, Purpose.THERMOSTAT, number).integers(1 << 16))
+        seed = short_seed(ensemble.seed, Purpose.THERMOSTAT, number)
         bath = None if thermostat is None else (thermostat.tau, thermostat.species)
         built_for = (seed, bath, *structure_of(ensemble, row, externals))
         snapshot = snapshot_of(self._hardware, self.pairs, ensemble, row, externals)
@@ -258,7 +284,8 @@ def open_device(device: str) -> tuple[str, hoomd.device.Device]:
     if device not in ("auto", "gpu") and not (device.startswith("gpu:") and number.isdecimal()):
         raise ValueError(f"device: got {device!r}, the hoomd engine expects auto, cpu, gpu or one GPU such as gpu:0")
     if int(number) >= len(graphics):
-        raise ValueError(f"device: got {device!r}, HOOMD-blue finds {len(graphics)} GPUs here")
+        why = f": {why_no_gpu()}" if not graphics else ""
+        raise ValueError(f"device: got {device!r}, HOOMD-blue finds {len(graphics)} GPUs here{why}")
     return f"gpu:{number}", hoomd.device.GPU(gpu_id=int(number), **quiet)
 
 
@@ -272,7 +299,7 @@ def startable(ensemble: Ensemble, failure: list[str]) -> list[int]:
             continue
         if not np.isfinite(state).all():
             failure[row] = "positions or velocities are not finite numbers"
-        elif not ensemble.periodic[1] and ((height < 0) | (height >= ensemble.box[row, 1])).any():
+        elif not ensemble.periodic[1] and ((height < 0) | (height > ensemble.box[row, 1])).any():
             failure[row] = "a particle lies outside the open axis of the box"
     return [row for row in range(ensemble.replicas) if not failure[row] and ensemble.filled[row].any()]
 

@@ -17,6 +17,7 @@ import numpy as np
 from numba import config, cuda, from_dtype
 
 from vitrify.md.engines.replica import block, kernels, layout
+from vitrify.md.engines.replica.graphics import gpu_numbers, why_no_gpu
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Task
 from vitrify.md.engines.replica.state import UNFINISHED
 from vitrify.md.engines.replica.targets import compile_program, fingerprint
@@ -83,6 +84,12 @@ class Gpus:
     threads: int
     room: dict[Precision, int] = field(default_factory=lambda: {SINGLE: FIRST_ROOM, DOUBLE: FIRST_ROOM})
 
+    @property
+    def most_particles(self) -> int:
+        """Particles whose 64-bit coordinates fit beside SCRATCH into the shared memory of a block on every GPU."""
+        room = min(shared_memory(device) for device in self.devices) - 8 * kernels.SCRATCH
+        return room // (2 * np.dtype(DOUBLE.fixed).itemsize)
+
     def integrate(self, task: Task, rows: Iterable[int], steps: int, outcome: Outcome) -> None:
         """Advance the replicas ``rows`` by ``steps`` and write down where they came to."""
         baths, kernel = layout.bath_arrays(task), program(SINGLE, self.lanes).integrate_kernel
@@ -146,6 +153,13 @@ class Gpus:
             self.each(run, task, full, precision)
 
 
+def shared_memory(device: int) -> int:
+    """Shared memory that a block on a GPU may ask for [bytes]: 64 KiB on a T4, 163 on an A100, 227 on an H100."""
+    if SIMULATED:
+        return SHARED_WITHOUT_ASKING
+    return cuda.gpus[device].MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+
+
 def allow_shared_memory(kernel: Any, arguments: tuple, coordinates: int) -> None:
     """Ask the driver for more shared memory than every kernel gets, where the coordinates need it."""
     if SIMULATED or coordinates + 8 * kernels.SCRATCH <= SHARED_WITHOUT_ASKING:
@@ -168,9 +182,9 @@ def devices_of(name: str) -> tuple[int, ...]:
     Raises:
         ValueError: for a GPU that is not there.
     """
-    there = tuple(range(len(cuda.gpus))) if cuda.is_available() else ()
+    there = gpu_numbers()
     if not there:
-        raise ValueError("device: got 'gpu', but no CUDA GPU can be used here; expected a driver and vitrify[gpu]")
+        raise ValueError(f"device: got {name!r}, but no CUDA GPU can be used here: {why_no_gpu()}")
     if name == "gpu":
         return there
     numbers = name.removeprefix("gpu:").split(",")
