@@ -279,10 +279,10 @@ class _Loop:
         """Tell how far the run is; a replica that failed counts as done as far as the others are."""
         if self.progress is None:
             return
-        ensemble, steps = self.wave.ensemble, int(self.elapsed[-1])
+        ensemble, steps, well = self.wave.ensemble, int(self.elapsed[-1]), self.wave.well
         within = 0
-        if self.stage < len(self.stages) and isinstance(stage := self.stages[self.stage], Advance):
-            within = int(np.mean(np.clip(ensemble.step[self.wave.well] - stage.start, 0, stage.until - stage.start)))
+        if len(well) and self.stage < len(self.stages) and isinstance(stage := self.stages[self.stage], Advance):
+            within = int(np.mean(np.clip(ensemble.step[well] - stage.start, 0, stage.until - stage.start)))
         before, now = self.number * self.size, int(self.elapsed[self.stage]) + within
         self.progress(before * steps + ensemble.replicas * now, self.spec.replicas * steps)
 

@@ -18,6 +18,7 @@ PROTOCOLS = {
     "deposit": [
         "deposit", "--set", "box_length=12.0", "--set", "substrate_particles=80", "--set", "relax_steps=200",
         "--injections", "12", "--steps-per-injection", "4000", "--replicas", "2", "--seed", "3", "--store-every", "1",
+        "--checkpoint-every", "0",
     ],
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ import numpy as np
 from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Wall
-from vitrify.md.protocols.films.grown import read_films
+from vitrify.md.protocols.films.grown import read_films, require_source
 from vitrify.md.protocols.films.observables import FilmProtocol
 from vitrify.md.protocols.films.recipe import DepositionSpec
 from vitrify.md.protocols.films.substrate import tether
@@ -101,8 +101,7 @@ class FilmCoolingProtocol(FilmProtocol):
     """Films of a deposition under a piston that comes down while they melt, then along the ramp."""
 
     def __init__(self, spec: FilmCoolingSpec, source: RunDirectory):
-        if source.identity != spec.source:
-            raise ValueError(f"{source.path}: got a run of identity {source.identity}, expected {spec.source}")
+        require_source(source, spec.source)
         self.spec, self.recipe, self.source = spec, spec.deposition, source
 
     @cached_property

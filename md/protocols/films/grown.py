@@ -25,6 +25,13 @@ def grown_recipe(source: RunDirectory) -> DepositionSpec:
     return recipe
 
 
+def require_source(source: RunDirectory, identity: str) -> None:
+    """Raise ValueError unless ``source`` is the finished deposition that a spec names."""
+    grown_recipe(source)
+    if source.identity != identity:
+        raise ValueError(f"{source.path}: got a run of identity {source.identity}, expected {identity}")
+
+
 def grown_films(source: RunDirectory, recipe: DepositionSpec) -> list[int]:
     """Numbers of the films that came to their end."""
     return source.stored_replicas(recipe.injections)

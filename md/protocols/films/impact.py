@@ -21,7 +21,7 @@ from vitrify.md.engines.base import Engine
 from vitrify.md.ensemble import Ensemble, kinetic_temperature
 from vitrify.md.external import External
 from vitrify.md.model import EMPTY, SUBSTRATE, A, B
-from vitrify.md.protocols.films.grown import grown_films, grown_recipe, read_films
+from vitrify.md.protocols.films.grown import grown_films, read_films, require_source
 from vitrify.md.protocols.films.growth import externals
 from vitrify.md.protocols.films.injection import vapour_velocities
 from vitrify.md.protocols.films.observables import FilmProtocol
@@ -89,10 +89,9 @@ class ImpactProtocol(FilmProtocol):
     """Impacts watched frame by frame; ``spot`` (R, 2) is remembered of each, where it touched the film, NaN before."""
 
     def __init__(self, spec: ImpactSpec, source: RunDirectory):
-        if source.identity != spec.source:
-            raise ValueError(f"{source.path}: got a run of identity {source.identity}, expected {spec.source}")
+        require_source(source, spec.source)
         self.spec, self.recipe, self.source = spec, spec.deposition, source
-        self.films = np.array(grown_films(source, grown_recipe(source)))
+        self.films = np.array(grown_films(source, self.recipe))
         self.columns = (*COLUMNS, "kt_substrate", "arrived", "arriving_kt", *spec.depth_columns)
 
     @property
