@@ -79,6 +79,19 @@ class AnnealingSpec(MixtureSpec):
                 f"{self.origins} origins, expected at least a time step per frame"
             )
 
+    def require_longer_than(self, there: AnnealingSpec) -> None:
+        """Frames that are there must be the first of these, and the last of them stored."""
+        if not np.array_equal(self.frame_steps[: there.frames], there.frame_steps):
+            raise ValueError(
+                f"frames: got {self.frames} in {self.steps} steps after a run of {there.frames} in {there.steps}, "
+                "expected its frames to be the first of these, steps and frames (and origins) growing alike"
+            )
+        if there.frames not in there.stored or not (self.stored & set(range(1, there.frames + 1))) <= there.stored:
+            raise ValueError(
+                f"store: got {self.store} after a run that stored {there.store}, expected it to have stored its last "
+                "frame and what is wanted of the others"
+            )
+
     @property
     def production_steps(self) -> int:
         """What follows the equilibration."""

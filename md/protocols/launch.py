@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from vitrify.md.engines.base import Engine
 from vitrify.md.engines.registry import choose_engine
 from vitrify.md.ensemble import Ensemble
-from vitrify.md.model import PairTable
-from vitrify.md.store.rundir import COLUMNS, RunDirectory, RunWriter, is_run_of
+from vitrify.md.protocols.pace import wave_size
+from vitrify.md.protocols.spec import Spec
+from vitrify.md.protocols.stages import Protocol
+from vitrify.md.store.rundir import SPEC, RunDirectory, RunWriter, is_run_of
 
 Progress = Callable[[int, int], None]
-"""Called with what is done and its total: replica-steps, injections, frames."""
+"""Called with replica-steps done and their total."""
 
 Announce = Callable[[str], None]
 """Told which engine was taken and why."""
-
-
-class Spec(Protocol):
-    """What the launch of a run needs to know of its spec."""
-
-    @property
-    def engine(self) -> str:
-        """The engine asked for."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """The device asked for."""
-        ...
-
-    def to_dict(self) -> dict:
-        """What stands in spec.toml."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,28 +41,13 @@ class Launch:
     extra: dict[str, np.ndarray]
 
 
-def launch(
-    spec: Spec,
-    out: Path,
-    *,
-    pairs: PairTable,
-    time_step: float,
-    particles: int,
-    columns: Sequence[str] = COLUMNS,
-    resume: bool,
-    force: bool,
-    announce: Announce | None,
-) -> Launch:
+def launch(protocol: Protocol, out: Path, *, resume: bool, force: bool, announce: Announce | None) -> Launch:
     """Begin a run directory, or go on from its checkpoint with the engine's settings of its first launch.
 
     Args:
-        spec: what to run.
+        protocol: what to run.
         out: the directory.
-        pairs: the pair table.
-        time_step: [tau].
-        particles: the largest number a replica will hold.
-        columns: of the table.
-        resume: go on with the run that is there; begin one where there is none.
+        resume: go on with the run that is there, extend it if it is finished and shorter; begin one where none is.
         force: replace the run that is there.
         announce: told which engine was taken and why.
 
@@ -86,30 +55,68 @@ def launch(
         FileExistsError: when there is a run and neither ``resume`` nor ``force`` is given.
         ValueError: when the run that is there was made from another spec or is damaged, or the engine is not to be had.
     """
+    spec = protocol.spec
+    shorter = shorter_run(spec, out) if resume else None
+    there = shorter.spec if shorter else spec.to_dict()
     choice = choose_engine(
         spec.engine,
-        pairs=pairs,
-        time_step=time_step,
+        pairs=protocol.pairs,
+        time_step=protocol.time_step,
         device=spec.device,
-        particles=particles,
-        settings=first_settings(spec, out) if resume else None,
+        particles=protocol.slots,
+        settings=first_settings(there, out) if resume else None,
     )
-    writer, ensemble, extra = RunWriter.begin_or_resume(
-        out, spec.to_dict(), choice.facts, columns=columns, resume=resume, force=force
-    )
+    if shorter is None:
+        writer, ensemble, extra = RunWriter.begin_or_resume(
+            out, spec.to_dict(), choice.facts, columns=protocol.columns, resume=resume, force=force
+        )
+    else:
+        ensemble, extra = taken_up(protocol, shorter)
+        writer = RunWriter.extend(out, spec.to_dict(), choice.facts, ensemble, extra, columns=protocol.columns)
     if announce is not None:
         announce(choice.reason)
     return Launch(engine=choice.engine, writer=writer, ensemble=ensemble, extra=extra)
 
 
+def taken_up(protocol: Protocol, run: RunDirectory) -> tuple[Ensemble, dict[str, np.ndarray]]:
+    """The first wave as a shorter run left it, as a checkpoint of the longer one holds it."""
+    last = type(protocol.spec).from_table(run.spec).last_frame
+    stage = protocol.stage_after(last)
+    wave = protocol.take_up(protocol.spec.numbers[: wave_size(protocol.slots)], run, last)
+    wave = protocol.enter(stage, wave)
+    places = {"wave": 0, "stage": stage, "relaxed": 0, "taken_up": last}
+    memory = {f"memory/{name}": array for name, array in wave.memory.items()}
+    return wave.ensemble, {name: np.array(number) for name, number in places.items()} | memory
+
+
+def shorter_run(spec: Spec, out: Path) -> RunDirectory | None:
+    """The finished run at ``out`` that this spec extends, or None where there is none.
+
+    Raises:
+        ValueError: when the two differ in nothing but what may grow, and yet one does not go on from the other.
+    """
+    if not (spec.may_grow and (out / SPEC).exists()):
+        return None
+    run = RunDirectory.open(out)
+    if not run.finished or run.spec["protocol"] != spec.protocol:
+        return None
+    there = type(spec).from_table(run.spec)
+    differing = {field.name for field in fields(spec) if getattr(spec, field.name) != getattr(there, field.name)}
+    differing -= {"engine", "device"}
+    if not differing or not differing <= set(spec.may_grow):
+        return None
+    spec.require_longer_than(there)
+    return run
+
+
 def finished(spec: Spec, out: Path) -> bool:
     """Whether ``out`` holds this run, at its end."""
-    return is_run_of(spec.to_dict(), out) and RunDirectory.open(out).finished
+    return shorter_run(spec, out) is None and is_run_of(spec.to_dict(), out) and RunDirectory.open(out).finished
 
 
-def first_settings(spec: Spec, out: Path) -> Mapping[str, Any]:
+def first_settings(spec: Mapping[str, Any], out: Path) -> Mapping[str, Any]:
     """The engine's settings with which the run at ``out`` was begun; none where there is no run."""
-    if not is_run_of(spec.to_dict(), out):
+    if not is_run_of(spec, out):
         return {}
     launches = RunDirectory.open(out).provenance.get("launches") or [{}]
     return launches[0].get("engine_settings", {})

@@ -17,16 +17,10 @@ import numpy as np
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.gathering import Gathering
 from vitrify.md.protocols.launch import Announce, Launch, Progress, finished, launch
-from vitrify.md.protocols.pace import Pace
+from vitrify.md.protocols.pace import Pace, piece_steps, wave_size
 from vitrify.md.protocols.stages import Advance, Protocol, Relax, Wave, joined
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.rundir import RunDirectory
-
-REPLICAS_AT_ONCE, PARTICLES_AT_ONCE = 2048, 2048 * 4320
-"""Replicas beyond these run after them: enough to fill a GPU, and a checkpoint stays near a gigabyte."""
-
-PARTICLE_STEPS_OF_A_PIECE, LEAST_STEPS_OF_A_PIECE = 8_000_000, 1_000
-"""One replica moves on by a multiple of so much at a time: a fifth of a second on one core."""
 
 STATE = ("positions", "velocities", "step", "origin", "travelled")
 """What an engine changes of an ensemble, beside failures."""
@@ -51,8 +45,8 @@ def run(
     Args:
         protocol: what to do.
         out: the directory.
-        resume: go on with the run that is there, bit for bit on the same device; hand back a finished one; begin one
-            where there is none.
+        resume: go on with the run that is there, bit for bit on the same device; hand back a finished one, or extend it
+            where the spec has grown by what may grow; begin one where there is none.
         force: replace the run that is there.
         progress: called now and then with replica-steps done and their total.
         announce: told which engine was taken and why.
@@ -69,17 +63,7 @@ def run(
     out = Path(out)
     if resume and finished(protocol.spec, out):
         return RunDirectory.open(out)
-    begun = launch(
-        protocol.spec,
-        out,
-        pairs=protocol.pairs,
-        time_step=protocol.time_step,
-        particles=protocol.slots,
-        columns=protocol.columns,
-        resume=resume,
-        force=force,
-        announce=announce,
-    )
+    begun = launch(protocol, out, resume=resume, force=force, announce=announce)
     with begun.writer as writer:
         _Loop(protocol, begun, progress, checkpoint_every, stop or (lambda: False)).run()
         if len(writer.failures) == protocol.spec.replicas:
@@ -88,24 +72,6 @@ def run(
                 f"{out}: every replica failed; replica {worst['replica']} at step {worst['step']}: {worst['reason']}"
             )
         return writer.finish()
-
-
-def wave_size(slots: int) -> int:
-    """How many replicas of ``slots`` particles run side by side; the others run after them.
-
-    >>> wave_size(1080), wave_size(5830)
-    (2048, 1517)
-    """
-    return max(1, min(REPLICAS_AT_ONCE, PARTICLES_AT_ONCE // slots))
-
-
-def piece_steps(slots: int) -> int:
-    """Time steps of a piece for a replica of ``slots`` particles: by the spec alone, never by the clock.
-
-    >>> piece_steps(4320), piece_steps(100_000)
-    (1851, 1000)
-    """
-    return max(LEAST_STEPS_OF_A_PIECE, PARTICLE_STEPS_OF_A_PIECE // slots)
 
 
 class _Loop:
@@ -127,7 +93,7 @@ class _Loop:
         spans = [stage.until - stage.start if isinstance(stage, Advance) else 0 for stage in self.stages]
         self.elapsed = np.concatenate([[0], np.cumsum(spans)])
         self.seen = Gathering(protocol, self.engine, self.writer, self.look)
-        self.number, self.stage, self.relaxed = 0, 0, 0
+        self.number, self.stage, self.relaxed, self.taken_up = 0, 0, 0, -1
         self.own: Ensemble | None = None
         self.wave: Wave
         self.resumed = begun.ensemble is not None
@@ -144,8 +110,8 @@ class _Loop:
             self.number = number
             wave = self.begin()
             self.writer.begin_wave(number)
-            self.stage, self.relaxed = 0, 0
-            self.follow(self.protocol.enter(0, wave))
+            self.stage, self.relaxed = 0 if self.taken_up < 0 else self.protocol.stage_after(self.taken_up), 0
+            self.follow(self.protocol.enter(self.stage, wave))
 
     def begin(self) -> Wave:
         """The next wave at its beginning. Until it has begun there is nothing to lose: a stop leaves at once."""
@@ -156,9 +122,15 @@ class _Loop:
             if self.stop():
                 raise Unfinished(self.writer.path)
             with self.begin_pace.timed(min(self.begin_pace.amount, len(replicas) - done)) as count:
-                parts.append(self.protocol.begin(replicas[done : done + count]))
+                parts.append(self.first(replicas[done : done + count]))
             done += count
         return joined(parts)
+
+    def first(self, replicas: np.ndarray) -> Wave:
+        """Replicas at their beginning, or as the shorter run left them that this one extends."""
+        if self.taken_up < 0:
+            return self.protocol.begin(replicas)
+        return self.protocol.take_up(replicas, RunDirectory.open(self.writer.path), self.taken_up)
 
     def follow(self, wave: Wave) -> None:
         """Take a wave from where it stands through all stages."""
@@ -176,6 +148,8 @@ class _Loop:
                 self.advance(stage)
             self.wave = self.protocol.end(self.stage, self.wave)
             if stage.frame is not None and len(self.wave.well):
+                # Lists are built anew from every frame on: what is stored of it is all that a longer run needs.
+                self.wave = replace(self.wave, ensemble=replace(self.wave.ensemble, origin=None))
                 self.seen.add(stage.frame, self.wave.select(self.wave.well))
             self.stage, self.relaxed, self.own = self.stage + 1, 0, None
             if self.stage < len(self.stages):
@@ -288,13 +262,16 @@ class _Loop:
 
     def checkpoint(self) -> None:
         """Write down where everything stands."""
-        places = {"wave": np.array(self.number), "stage": np.array(self.stage), "relaxed": np.array(self.relaxed)}
+        numbers = {"wave": self.number, "stage": self.stage, "relaxed": self.relaxed, "taken_up": self.taken_up}
+        places = {name: np.array(number) for name, number in numbers.items()}
         memory = {f"memory/{name}": array for name, array in self.wave.memory.items()}
         self.writer.checkpoint(self.wave.ensemble, places | memory | self.seen.pack())
 
     def restore(self, ensemble: Ensemble, extra: dict[str, np.ndarray]) -> None:
         """Stand where the checkpoint stood."""
-        self.number, self.stage, self.relaxed = (int(extra[name]) for name in ("wave", "stage", "relaxed"))
+        self.number, self.stage, self.relaxed, self.taken_up = (
+            int(extra[name]) for name in ("wave", "stage", "relaxed", "taken_up")
+        )
         memory = {name.removeprefix("memory/"): array for name, array in extra.items() if name.startswith("memory/")}
         self.wave = Wave(ensemble=ensemble, memory=memory)
         self.seen.unpack(self.wave, extra)

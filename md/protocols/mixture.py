@@ -19,6 +19,7 @@ from vitrify.md.protocols.spec import Spec, require_at_least, require_positive
 from vitrify.md.protocols.stages import Advance, Frame, Protocol, Relax, Stage, Wave
 from vitrify.md.randomness import Purpose, stream
 from vitrify.md.schedule import TemperatureSchedule
+from vitrify.md.store.rundir import RunDirectory
 
 START_DISTANCE = 0.6
 """Least distance between particles of a random start [sigma_AA]."""
@@ -95,6 +96,11 @@ class MixtureSpec(Spec, ABC):
         """(frames,) clock of each frame, equilibration included: equally spaced, to the nearest step."""
         k = np.arange(1, self.frames + 1)
         return self.equilibration_steps + (2 * k * self.production_steps + self.frames) // (2 * self.frames)
+
+    @property
+    def last_frame(self) -> int:
+        """The last of the frames."""
+        return self.frames
 
     @property
     def stored(self) -> frozenset[int]:
@@ -208,6 +214,17 @@ class MixtureProtocol(Protocol):
         if self.source is None:
             return Wave(ensemble=random_liquid(self.spec, replicas))
         return Wave(ensemble=self.source.ensemble(replicas, self.spec, first_velocities))
+
+    def take_up(self, replicas: np.ndarray, run: RunDirectory, frame: int) -> Wave:
+        """The stored configurations with their velocities, clocks and displacements."""
+        ensemble = Source(run=run, frame=frame).ensemble(replicas, self.spec, first_velocities)
+        step = np.full(len(replicas), self.spec.frame_steps[frame - 1])
+        travelled = np.zeros_like(ensemble.positions) if self.spec.unwrapped else None
+        for row in np.flatnonzero(~ensemble.failed):
+            images = run.configuration(int(replicas[row]), frame).images
+            if travelled is not None and images is not None:
+                travelled[row] = images * ensemble.box[row]
+        return Wave(ensemble=replace(ensemble, step=step, travelled=travelled))
 
     def end(self, number: int, wave: Wave) -> Wave:
         """Displacements count from the end of the equilibration."""

@@ -90,6 +90,18 @@ class Spec(Settings):
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
     @property
+    def last_frame(self) -> int:
+        """Number of the last frame."""
+        raise NotImplementedError
+
+    def require_longer_than(self, there: Self) -> None:
+        """Raise ValueError where a finished run of the spec ``there`` cannot be extended to this one.
+
+        Called for specs that differ in fields of ``may_grow`` only.
+        """
+        raise ValueError(f"{self.protocol}: a run of this protocol cannot be extended")
+
+    @property
     def numbers(self) -> np.ndarray:
         """(R,) the replicas' numbers."""
         return np.arange(self.first_replica, self.first_replica + self.replicas)

@@ -13,6 +13,7 @@ from vitrify.md.engines.base import Engine, Thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
 from vitrify.md.model import PairTable
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.md.store.table import COLUMNS
 
 
@@ -144,9 +145,17 @@ class Protocol(ABC):
     def stages(self) -> tuple[Stage, ...]:
         """What replicas go through, one after the other."""
 
+    def stage_after(self, frame: int) -> int:
+        """Number of the stage that follows frame ``frame``."""
+        return 1 + next(number for number, stage in enumerate(self.stages) if stage.frame == frame)
+
     @abstractmethod
     def begin(self, replicas: np.ndarray) -> Wave:
         """Replicas by number, as the first stage finds them; a function of spec and number alone."""
+
+    def take_up(self, replicas: np.ndarray, run: RunDirectory, frame: int) -> Wave:
+        """Replicas as a shorter run of this protocol left them at its last frame, for the stage after it."""
+        raise ValueError(f"{run.path}: a run of {self.spec.protocol} cannot be extended")
 
     def enter(self, number: int, wave: Wave) -> Wave:
         """What happens as stage ``number`` begins, once."""

@@ -314,6 +314,41 @@ class RunWriter:
                 raise FileNotFoundError(errno.ENOENT, "damaged run directory, no such file", str(path / SPEC))
         return cls.create(path, spec, launch, columns=columns, force=force or resume), None, {}
 
+    @classmethod
+    def extend(
+        cls,
+        path: str | Path,
+        spec: Mapping,
+        launch: Mapping,
+        ensemble: Ensemble,
+        extra: Mapping[str, np.ndarray],
+        *,
+        columns: Sequence[str] = COLUMNS,
+    ) -> RunWriter:
+        """Open a finished run again, with a spec that has grown and a checkpoint to go on from.
+
+        A process that is killed on the way leaves the run as it was, or one that ``--resume`` goes on with.
+
+        Raises:
+            ValueError: when something in the directory is damaged.
+        """
+        path = Path(path)
+        run = RunDirectory.open(path)
+        writer = cls(path, launch, columns)
+        with writer._released_on_error():
+            sums, text = read_done(path), to_toml(spec)
+            writer._restore_table((path / TABLE).stat().st_size, sums[TABLE])
+            writer._sums = {
+                found: known for name, known in sums.items() if (found := FrameName.parse(name)) is not None
+            }
+            writer._launches, writer.failures = list(run.provenance["launches"]), list(run.provenance["failures"])
+            identity = run_identity(tomllib.loads(text), run.engine)
+            writer._facts = {"name": run.name, "identity": identity, **writer._facts}
+            writer.checkpoint(ensemble, extra)
+            (path / DONE).unlink()
+            write_atomically(path / SPEC, text)
+        return writer
+
     def begin_wave(self, number: int) -> None:
         """Say which wave of replicas the frames written from now on belong to; 0 until it is said."""
         self._wave = number

@@ -38,7 +38,7 @@ def grown_films(source: RunDirectory, recipe: DepositionSpec) -> list[int]:
 
 
 def read_films(
-    source: RunDirectory, replicas: np.ndarray | None = None, *, seed: int = 0
+    source: RunDirectory, replicas: np.ndarray | None = None, *, slots: int = 0, seed: int = 0
 ) -> tuple[Ensemble, np.ndarray]:
     """Films at the end of a deposition, at step 0 of whatever comes next, and their substrates' sites (R, S, 2).
 
@@ -46,6 +46,7 @@ def read_films(
         source: the deposition, finished.
         replicas: (R,) numbers of the films; all that came to their end where not given. One that failed in the
             deposition is marked failed.
+        slots: of a film; as many as the recipe has where fewer.
         seed: what the noise of what comes next derives from.
 
     Raises:
@@ -54,7 +55,7 @@ def read_films(
     recipe = grown_recipe(source)
     held = grown_films(source, recipe)
     replicas = np.array(held if replicas is None else replicas, dtype=np.int64)
-    shape, count = (len(replicas), recipe.slots), recipe.substrate.particles
+    shape, count = (len(replicas), max(slots, recipe.slots)), recipe.substrate.particles
     positions, velocities, sites = np.zeros((*shape, 2)), np.zeros((*shape, 2)), np.zeros((len(replicas), count, 2))
     species = np.full(shape, EMPTY, dtype=np.int8)
     box, failure = np.tile([recipe.box_length, 1.0], (len(replicas), 1)), [""] * len(replicas)

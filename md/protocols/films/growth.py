@@ -17,6 +17,7 @@ from vitrify.md.engines.base import Engine
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Wall
 from vitrify.md.model import SUBSTRATE
+from vitrify.md.protocols.films.grown import read_films
 from vitrify.md.protocols.films.injection import inject, strays, take_out, wall_heights
 from vitrify.md.protocols.films.observables import FilmProtocol
 from vitrify.md.protocols.films.recipe import DepositionSpec
@@ -62,6 +63,22 @@ class DepositionProtocol(FilmProtocol):
             "idle": np.zeros(count, dtype=np.int64),
         }
         return Wave(ensemble=placed_substrates(self.spec, replicas), memory=memory)
+
+    def take_up(self, replicas: np.ndarray, run: RunDirectory, frame: int) -> Wave:
+        """Films as they stood after injection ``frame``, with the strays of that injection taken out after all."""
+        films, sites = read_films(run, replicas, slots=self.slots, seed=self.spec.noise_seed)
+        wave = self.begin(replicas[:0])
+        memory = {name: np.zeros((len(replicas), *array.shape[1:]), array.dtype) for name, array in wave.memory.items()}
+        memory["sites"] = sites
+        batch, table = self.spec.vapour.batch, run.table
+        for row, replica in enumerate(replicas.tolist()):
+            own = (table["replica"] == replica) & (table["frame"] > 0) & (table["frame"] < frame)
+            idle, before = 0, 0
+            for taken in table["strays"][own].astype(np.int64).tolist():
+                idle, before = (idle + 1 if taken >= batch + before else 0), taken
+            memory["idle"][row], memory["entered"][row] = idle, batch + before
+        step = np.full(len(replicas), frame * self.spec.steps_per_injection)
+        return self.end(len(self.drawing) + frame - 1, Wave(ensemble=replace(films, step=step), memory=memory))
 
     def enter(self, number: int, wave: Wave) -> Wave:
         """A batch is injected."""

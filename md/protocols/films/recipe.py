@@ -223,6 +223,16 @@ class DepositionSpec(Spec):
             )
         self._check_geometry()
 
+    @property
+    def last_frame(self) -> int:
+        """The last injection."""
+        return self.injections
+
+    def require_longer_than(self, there: DepositionSpec) -> None:
+        """There must be fewer injections."""
+        if self.injections < there.injections:
+            raise ValueError(f"injections: got {self.injections} after a run of {there.injections}, expected more")
+
     def _check_geometry(self) -> None:
         substrate, vapour = self.substrate, self.vapour
         if vapour.slab_gap < self.pairs.longest_cutoff:

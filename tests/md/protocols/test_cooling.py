@@ -5,7 +5,7 @@ import pytest
 
 from vitrify.md.engines.registry import get_engine
 from vitrify.md.model import pair_energies_and_forces
-from vitrify.md.protocols import gathering, loop, mixture, pace
+from vitrify.md.protocols import gathering, mixture, pace
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.store.rundir import CHECKPOINT, DONE, SPEC, TABLE, RunDirectory
 
@@ -124,10 +124,10 @@ def test_only_what_was_asked_for_is_stored(tmp_path, store, frames):
 
 def test_replicas_do_not_depend_on_their_company(tmp_path, monkeypatch):
     together = cool(quick(), tmp_path / "together")
-    monkeypatch.setattr(loop, "REPLICAS_AT_ONCE", 2)
+    monkeypatch.setattr(pace, "REPLICAS_AT_ONCE", 2)
     monkeypatch.setattr(pace, "SECONDS", 0.0)
-    monkeypatch.setattr(loop, "PARTICLE_STEPS_OF_A_PIECE", 0)
-    monkeypatch.setattr(loop, "LEAST_STEPS_OF_A_PIECE", 17)
+    monkeypatch.setattr(pace, "PARTICLE_STEPS_OF_A_PIECE", 0)
+    monkeypatch.setattr(pace, "LEAST_STEPS_OF_A_PIECE", 17)
     apart = cool(quick(), tmp_path / "apart")
     for name, column in together.table.items():
         np.testing.assert_array_equal(column, apart.table[name], err_msg=name)
@@ -168,7 +168,7 @@ def undisturbed(tmp_path_factory):
     """A run of all replicas at once, and one of two at a time, by how many at a time."""
     runs = {3: cool(quick(), tmp_path_factory.mktemp("undisturbed") / "run")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "REPLICAS_AT_ONCE", 2)
+        patch.setattr(pace, "REPLICAS_AT_ONCE", 2)
         runs[2] = cool(quick(), tmp_path_factory.mktemp("undisturbed") / "run")
     return runs
 
@@ -177,9 +177,9 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.parametrize("batch", [2, 3])
 def test_resume_is_bit_for_bit(tmp_path, monkeypatch, undisturbed, after, batch):
     """Die in the middle of anything: what comes out in the end is the same file, byte by byte."""
-    monkeypatch.setattr(loop, "REPLICAS_AT_ONCE", batch)
-    monkeypatch.setattr(loop, "PARTICLE_STEPS_OF_A_PIECE", 0)
-    monkeypatch.setattr(loop, "LEAST_STEPS_OF_A_PIECE", 40)
+    monkeypatch.setattr(pace, "REPLICAS_AT_ONCE", batch)
+    monkeypatch.setattr(pace, "PARTICLE_STEPS_OF_A_PIECE", 0)
+    monkeypatch.setattr(pace, "LEAST_STEPS_OF_A_PIECE", 40)
     monkeypatch.setattr(pace, "SECONDS", 0.0)
     whole = undisturbed[batch]
     interrupted(monkeypatch, quick(), tmp_path / "broken", after)

@@ -9,7 +9,7 @@ import pytest
 from vitrify.md.engines.replica import ReplicaEngine
 from vitrify.md.ensemble import kinetic_temperature
 from vitrify.md.model import SUBSTRATE, A, B
-from vitrify.md.protocols import loop
+from vitrify.md.protocols import pace
 from vitrify.md.protocols.films.cooled import FilmCoolingSpec, cool_films, film_cooling_spec, resting_wall
 from vitrify.md.protocols.films.grown import read_films
 from vitrify.md.protocols.films.growth import DepositionProtocol, deposit, externals
@@ -267,7 +267,7 @@ def test_a_killed_run_goes_on_bit_for_bit(run, tmp_path):
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.35, 0.6, 0.9])
 def test_a_stopped_run_goes_on_bit_for_bit(run, tmp_path, monkeypatch, share):
     """Stops while the substrate is made, in the middle of injections, and before the last quench."""
-    monkeypatch.setattr(loop, "PARTICLE_STEPS_OF_A_PIECE", 0)
+    monkeypatch.setattr(pace, "PARTICLE_STEPS_OF_A_PIECE", 0)
     spec = recipe(store_every=2)
     with pytest.raises(Unfinished, match="go on with --resume"):
         deposit(spec, tmp_path / "run", **stop_at(share))
@@ -276,7 +276,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(run, tmp_path, monkeypatch, share):
 
 
 def test_films_in_waves_are_the_same_films(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "REPLICAS_AT_ONCE", 1)
+    monkeypatch.setattr(pace, "REPLICAS_AT_ONCE", 1)
     apart = deposit(recipe(store_every=2), tmp_path / "run")
     for name, column in run.table.items():
         np.testing.assert_array_equal(column, apart.table[name], err_msg=name)
