@@ -13,13 +13,14 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("md", "analysis", "learn", "pipelines")
 
 
-def test_the_wheel_holds_every_module(tmp_path):
+def test_the_wheel_holds_every_file(tmp_path):
     hatchling = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(hatchling, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    built = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
-    source = {f"vitrify/{path.relative_to(ROOT)}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
-    assert built == source
+    built = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("vitrify/")}
+    source = {path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()}
+    assert built == {f"vitrify/{path.relative_to(ROOT)}" for path in source if "__pycache__" not in path.parts}
+    assert "vitrify/analysis/report/view/page.html" in built
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
