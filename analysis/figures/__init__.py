@@ -16,13 +16,14 @@ from vitrify.analysis.figures.curves import (
     radial_distribution_figure,
     tg_against_rate_figure,
 )
-from vitrify.analysis.figures.pictures import configuration_figure
+from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
 
 __all__ = [
     "ENERGY_LABEL",
     "KT_LABEL",
+    "Colouring",
     "Figure",
     "Level",
     "Roc",
