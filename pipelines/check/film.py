@@ -40,7 +40,7 @@ def film(machine: Machine) -> Iterator[Verdict]:
         table = run.table
         ends = [run.configuration(replica, spec.injections) for replica in run.replicas]
         sites = [run.configuration(replica, 0) for replica in run.replicas]
-    expected = (*spec.injected(spec.injections), spec.substrate_particles)
+    expected = (*spec.injected(spec.injections), spec.substrate.particles)
     counts = [tuple(int((end.species == species).sum()) for species in (A, B, SUBSTRATE)) for end in ends]
     wrong = spec.replicas - counts.count(expected)
     yield Verdict(
@@ -60,6 +60,6 @@ def film(machine: Machine) -> Iterator[Verdict]:
         for end, bare in zip(ends, sites, strict=True)
     ]
     # Thermal motion is 0.012 along each axis, the film pulls by some 0.05.
-    yield at_most("film, substrate", float(abs(np.array(moved)).max()), spec.sigma_ss / 4, "sigma_AA from the sites")
+    yield at_most("film, substrate", float(abs(np.array(moved)).max()), spec.interactions.sigma_ss / 4, "sigma_AA from the sites")
     last = table["frame"] == spec.injections
     yield at_most("film, quench max|F|", float(table["max_force"][last].max()), MINIMUM_FORCE, "with its tethers")
