@@ -60,6 +60,8 @@ def film(machine: Machine) -> Iterator[Verdict]:
         for end, bare in zip(ends, sites, strict=True)
     ]
     # Thermal motion is 0.012 along each axis, the film pulls by some 0.05.
-    yield at_most("film, substrate", float(abs(np.array(moved)).max()), spec.interactions.sigma_ss / 4, "sigma_AA from the sites")
+    yield at_most(
+        "film, substrate", float(abs(np.array(moved)).max()), spec.interactions.sigma_ss / 4, "sigma_AA from the sites"
+    )
     last = table["frame"] == spec.injections
     yield at_most("film, quench max|F|", float(table["max_force"][last].max()), MINIMUM_FORCE, "with its tethers")
