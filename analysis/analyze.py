@@ -129,7 +129,7 @@ def _write(found: Sequence[Results], out: Path, request: Mapping) -> None:
         "energies": ENERGY_CONVENTION,
         "numbers": [line for part in found for line in part.numbers],
         "notes": [line for part in found for line in part.notes],
-        **provenance(("numpy", "scipy", "freud-analysis", "matplotlib")),
+        **provenance(("numpy", "scipy", "matplotlib")),
     }
     write_atomically(partial / "provenance.json", json.dumps(facts, indent=2) + "\n")
     write_atomically(partial / "DONE", "")

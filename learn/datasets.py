@@ -175,7 +175,7 @@ def save_dataset(dataset: Dataset, path: Path, *, force: bool = False) -> Datase
         }
         made = provenance(packages=("numpy",))
         head |= {"provenance": {key: made[key] for key in ("version", "git_commit", "started", "python")}}
-        head |= {f"source.{number}": source for number, source in enumerate(dataset.sources)}
+        head["source"] = {str(number): source for number, source in enumerate(dataset.sources)}
         (directory / "dataset.toml").write_text(to_toml(head))
     return open_dataset(path)
 

@@ -175,8 +175,8 @@ def evaluate_all(
             "null_permutations": null_permutations,
             "provenance": {key: provenance(("numpy",))[key] for key in ("version", "git_commit", "started")},
         }
-        head |= {f"model.{row}": {"path": str(m.path), "digest": m.digest} for row, m in enumerate(models)}
-        head |= {f"dataset.{row}": {"name": d.name, "digest": d.digest} for row, d in enumerate(datasets)}
+        head["model"] = {str(row): {"path": str(m.path), "digest": m.digest} for row, m in enumerate(models)}
+        head["dataset"] = {str(row): {"name": d.name, "digest": d.digest} for row, d in enumerate(datasets)}
         (directory / "evaluation.toml").write_text(to_toml(head))
     return evaluations
 

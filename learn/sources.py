@@ -138,8 +138,8 @@ def _frames_at(run: RunDirectory, kt: float, *, inherent: bool) -> list[tuple[in
     row_of = {key: row for row, key in enumerate(zip(table["replica"].tolist(), table["frame"].tolist(), strict=True))}
     stored = [
         (replica, frame, row_of[replica, frame])
-        for replica in run.replicas
-        for frame in run.stored_frames(replica, inherent=inherent)
+        for frame in run.stored_frames(inherent=inherent)
+        for replica in run.stored_replicas(frame, inherent=inherent)
     ]
     if not stored:
         kind = "inherent structures" if inherent else "configurations"

@@ -28,6 +28,8 @@ class Ensemble:
         failure: one string a replica: "" while it is well, else why it stopped; its clock says when.
         origin: (R, N, 2) float64 or None, the positions at which the engine last built its neighbour list. With them a
             restarted run sums forces in the same order, so that it goes on bit for bit. Engines may ignore it.
+        travelled: (R, N, 2) float64 or None, how far each particle has gone since this was set to zero, over the edges
+            of the box and not wrapped [sigma_AA]. None where nobody asks.
     """
 
     positions: np.ndarray
@@ -40,6 +42,7 @@ class Ensemble:
     step: np.ndarray
     failure: tuple[str, ...] = ()
     origin: np.ndarray | None = field(default=None, repr=False)
+    travelled: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self):
         replicas, slots = self.species.shape
@@ -52,6 +55,9 @@ class Ensemble:
             "replica": (replicas,),
             "step": (replicas,),
         }
+        for name in ("origin", "travelled"):
+            if getattr(self, name) is not None:
+                expected[name] = (replicas, slots, 2)
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name}: got shape {getattr(self, name).shape}, expected {shape}")
@@ -90,9 +96,9 @@ class Ensemble:
         if np.array_equal(rows, every):
             return self
         arrays = ("positions", "velocities", "species", "box", "replica", "step")
-        taken = {name: getattr(self, name)[rows] for name in arrays}
-        origin = None if self.origin is None else self.origin[rows]
-        return replace(self, **taken, failure=tuple(self.failure[row] for row in rows), origin=origin)
+        optional = [name for name in ("origin", "travelled") if getattr(self, name) is not None]
+        taken = {name: getattr(self, name)[rows] for name in (*arrays, *optional)}
+        return replace(self, **taken, failure=tuple(self.failure[row] for row in rows))
 
 
 def kinetic_temperature(velocities: np.ndarray, members: np.ndarray, conserved: int = 0) -> np.ndarray:

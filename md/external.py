@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from vitrify.md.ensemble import Ensemble
+from vitrify.md.model import minimum_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +54,24 @@ class Wall:
 
 
 External = Tether | Wall
+
+
+def external_energies(externals: Sequence[External], ensemble: Ensemble) -> np.ndarray:
+    """What tethers and walls hold, each replica on its own, (R,) float64 [eps_AA].
+
+    >>> from vitrify.md.model import A
+    >>> one = Ensemble(positions=np.array([[[0.0, 6.0]]]), velocities=np.zeros((1, 1, 2)), species=np.array([[A]]),
+    ...     box=np.array([[9.0, 12.0]]), periodic=(True, False), seed=0, replica=np.zeros(1), step=np.zeros(1))
+    >>> external_energies([Wall(stiffness=10.0, start=np.array([4.0]))], one).tolist()
+    [20.0]
+    """
+    energies = np.zeros(ensemble.replicas)
+    for external in externals:
+        if isinstance(external, Wall):
+            above = np.maximum(ensemble.positions[..., 1] - external.start[:, None], 0.0)
+            energies += 0.5 * external.stiffness * np.where(ensemble.filled, above**2, 0.0).sum(axis=1)
+        else:
+            stretch = ensemble.positions[:, external.slots] - external.sites
+            stretch = minimum_image(stretch, np.where(ensemble.periodic, ensemble.box, np.inf)[:, None])
+            energies += 0.5 * external.stiffness * (stretch**2 * external.axes).sum(axis=(1, 2))
+    return energies

@@ -7,6 +7,7 @@ Reduced Lennard-Jones units: energy eps_AA, length sigma_AA, mass 1, time tau = 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -131,10 +132,24 @@ MAXIMUM_DENSITY = 1.6
 """Beyond this density the mixture is squeezed far past any published state and random starts no longer relax."""
 
 
-def pair_energies_and_forces(
+class SinglePoint(NamedTuple):
+    """What the pairs of one configuration add up to.
+
+    Attributes:
+        energies: (N,) half of each pair's energy to each partner, truncated and not shifted [eps_AA].
+        forces: (N, 2) [eps_AA / sigma_AA].
+        virials: (N,) half of each pair's r . F to each partner [eps_AA].
+    """
+
+    energies: np.ndarray
+    forces: np.ndarray
+    virials: np.ndarray
+
+
+def single_point(
     pairs: PairTable, positions: np.ndarray, species: np.ndarray, box: np.ndarray, periodic: tuple[bool, bool]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The oracle: energies and forces of one configuration in plain NumPy float64, every pair looked at.
+) -> SinglePoint:
+    """The oracle: energies, forces and virials of one configuration in plain NumPy float64, every pair looked at.
 
     Args:
         pairs: the pair table.
@@ -143,19 +158,15 @@ def pair_energies_and_forces(
         box: (2,) edge lengths [sigma_AA].
         periodic: which axes are periodic.
 
-    Returns:
-        energies: (N,) half of each pair's energy to each partner, truncated and not shifted [eps_AA].
-        forces: (N, 2) [eps_AA / sigma_AA].
-
     >>> table = kob_andersen_pairs()
     >>> r = np.array([[0.0, 0.0], [2 ** (1 / 6), 0.0]])
-    >>> energies, forces = pair_energies_and_forces(table, r, np.array([A, A]), np.array([10.0, 10.0]), (True, True))
-    >>> energies.round(12).tolist(), bool(abs(forces).max() < 1e-12)
-    ([-0.5, -0.5], True)
+    >>> energies, forces, virials = single_point(table, r, np.array([A, A]), np.array([10.0, 10.0]), (True, True))
+    >>> energies.round(12).tolist(), bool(abs(forces).max() < 1e-12), bool(abs(virials).max() < 1e-12)
+    ([-0.5, -0.5], True, True)
     """
     filled = np.flatnonzero(species != EMPTY)
     r, s = positions[filled].astype(np.float64), np.asarray(species)[filled]
-    energies, forces = np.zeros(len(species)), np.zeros((len(species), 2))
+    energies, forces, virials = np.zeros(len(species)), np.zeros((len(species), 2)), np.zeros(len(species))
     wrap = np.where(periodic, box, np.inf)
     rows = 256
     for start in range(0, len(filled), rows):
@@ -171,6 +182,15 @@ def pair_energies_and_forces(
         energies[filled[block]] = (2 * epsilon * (attraction**2 - attraction)).sum(axis=1)
         strength = 24 * epsilon * (2 * attraction**2 - attraction) / distance2
         forces[filled[block]] = np.einsum("ij,ijk->ik", strength, separation)
+        virials[filled[block]] = (12 * epsilon * (2 * attraction**2 - attraction)).sum(axis=1)
+    return SinglePoint(energies, forces, virials)
+
+
+def pair_energies_and_forces(
+    pairs: PairTable, positions: np.ndarray, species: np.ndarray, box: np.ndarray, periodic: tuple[bool, bool]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energies (N,) and forces (N, 2) of `single_point`."""
+    energies, forces, _ = single_point(pairs, positions, species, box, periodic)
     return energies, forces
 
 

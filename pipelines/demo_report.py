@@ -68,7 +68,7 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
     ]
     drawn = "figures/cooling_curve.png"
     system = fast.replicas[0]
-    hot, cold = (fast.configuration(system, frame) for frame in (fast.stored_frames(system)[0], FRAMES))
+    hot, cold = (fast.configuration(system, frame) for frame in (fast.stored_frames()[0], FRAMES))
     before_and_after = configuration_figure(
         {f"liquid, kT = {hot.kt_set:.3g}": hot, f"glass, kT = {cold.kt_set:.3g}": cold}
     )

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from vitrify.analysis.figures.style import ENERGY_LABEL, INK, KT_LABEL, MARKERS, MUTED, PALETTE, styled
 from vitrify.analysis.statistics import Estimate
-from vitrify.analysis.structure.descriptors import PAIRS, RadialDistribution
+from vitrify.analysis.structure.radial import PAIRS, RadialDistribution
 
 if TYPE_CHECKING:
     from vitrify.analysis.curves.cooling_curve import CoolingCurve

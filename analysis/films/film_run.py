@@ -84,10 +84,10 @@ class FilmRun:
         Raises:
             ValueError: when there is none.
         """
-        frames = [frame for replica in self.run.replicas for frame in self.run.stored_frames(replica, inherent=True)]
+        frames = self.run.stored_frames(inherent=True)
         if not frames:
             raise ValueError(f"{self.run.path}: got no stored inherent structure, expected the films at their end")
-        return max(frames)
+        return frames[-1]
 
     @cached_property
     def replicas(self) -> list[int]:
@@ -130,8 +130,11 @@ class FilmRun:
     @property
     def every_frame_stored(self) -> bool:
         """Whether the inherent structure of every frame of every film is there, as a cooling curve needs it."""
-        frames = set(np.unique(self.run.table["frame"]).tolist())
-        return all(frames <= set(self.run.stored_frames(replica, inherent=True)) for replica in self.run.replicas)
+        rows = self.run.table["frame"]
+        return all(
+            len(self.run.stored_replicas(frame, inherent=True)) == (rows == frame).sum()
+            for frame in np.unique(rows).tolist()
+        )
 
     @cached_property
     def cooling_curve(self) -> CoolingCurve:
@@ -186,7 +189,7 @@ class FilmRun:
         return BulkState(bulk=self.bulk, **columns)
 
     def _with_frame(self, frame: int) -> list[int]:
-        return [replica for replica in self.run.replicas if frame in self.run.stored_frames(replica, inherent=True)]
+        return self.run.stored_replicas(frame, inherent=True)
 
     def _at(self, replica: int, frame: int) -> tuple[Configuration, Film]:
         found = self.run.configuration(replica, frame, inherent=True)

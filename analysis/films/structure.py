@@ -73,7 +73,7 @@ def mean_profile(one: FilmRun, width: float = 1.0) -> MeanProfile:
 
 def _moving_profile(one: FilmRun, replica: int, width: float) -> HeightProfile:
     """The profile of a film at its end as it moved; where only its inherent structure is stored, of that."""
-    if one.last_frame not in one.run.stored_frames(replica):
+    if replica not in one.run.stored_replicas(one.last_frame):
         end, film = one.end(replica)
     else:
         end = one.run.configuration(replica, one.last_frame)
@@ -109,5 +109,5 @@ def film_structure_columns(runs: Sequence[FilmRun]) -> dict[str, list]:
             members = np.zeros(len(end.species), dtype=bool)
             members[film.slots[one.bulk.members(film)]] = True
             row = {"run": one.name, "replica": replica, "particles": int(members.sum())}
-            rows.append(row | descriptors(end, members))
+            rows.append(row | descriptors(end, members, pairs=one.spec.pairs, interior=one.depth))
     return {name: [row[name] for row in rows] for name in rows[0]}

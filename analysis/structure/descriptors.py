@@ -1,156 +1,217 @@
-"""What the structure of a configuration is, in numbers: g(r), bond order, Voronoi sides, coordination, clusters.
+"""The register of descriptors: columns per particle, numbers and curves per configuration, under one name each.
 
-Averages are over particles; a mask of members restricts them to a slab, as in the bulk of a film, while neighbours
-outside of the slab still count as neighbours.
+Tables, ``vitrify view``, ``vitrify compare``, data sets and the linear yardstick all take them from here. A new one is
+a function of :class:`~vitrify.analysis.structure.surroundings.Surroundings` in the file of its question, and a line
+here.
+
+Averages are over the members, by species; error bars are not: they are taken over replicas, elsewhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrify.analysis.structure.neighbours import Neighbours, neighbours_within, voronoi_neighbours
+from vitrify.analysis.structure.bonding import bonded, graph_around_b, ring
+from vitrify.analysis.structure.cell_shape import (
+    angle_spread,
+    cell_area,
+    cell_sides,
+    local_composition,
+    local_density,
+    weighted_bond_order,
+)
+from vitrify.analysis.structure.pair_entropy import local_pair_entropy
+from vitrify.analysis.structure.radial import PAIRS, SPECIES, bond_angles, radial_distribution_around
+from vitrify.analysis.structure.structure_factor import structure_factor
+from vitrify.analysis.structure.surroundings import Surroundings
 from vitrify.md.model import A, B
 
 if TYPE_CHECKING:
     from vitrify.md.store.frames import Configuration
 
-PAIRS = (("AA", A, A), ("AB", A, B), ("BB", B, B))
-SPECIES = (("A", A), ("B", B))
+Measure = Callable[[Surroundings], np.ndarray]
 
-BOND_LENGTH = np.array([[1.50, 1.25], [1.25, 1.10]])
-"""Longest bond of each pair of species [sigma_AA]: the first minimum of the partial g(r) of an inherent structure at
-rho = 1.2 (tests/reference/lammps/inherent_N1080.npz)."""
-
-BOND_ORDERS = (4, 5, 6)
 SIDES = (3, 4, 5, 6, 7, 8, 9)
 """Voronoi side counts that are told apart; fewer and more fall into the first and the last."""
-
-RADIUS_RANGE = (0.6, 5.0)
-"""Where g(r) is resolved [sigma_AA]: from inside the closest contact at kT 2 to the fourth shell."""
-RADIUS_STEP = 0.05
+RINGS = (3, 4, 5, 6, 7)
+"""Closed rings that are told apart."""
+GRAPH_NEIGHBOURS = (1, 2, 5)
+"""Nearest neighbours k of the graphs around B. The published script takes 2, with which inherent structures are one or
+two clusters; with 1 there are hundreds."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RadialDistribution:
-    """Partial radial distribution functions.
+class Column:
+    """A number for each particle.
 
     Attributes:
-        radius: (K,) middle of each bin [sigma_AA].
-        g: (3, K) g_AA, g_AB and g_BB; 1 for an ideal gas; NaN for a pair of species that is not there.
+        label: what a colour bar says, with its unit.
+        measure: (N,) float64 of a configuration; NaN where it is not defined.
+        whole: whether its values are whole numbers, which are drawn as classes.
     """
 
-    radius: np.ndarray
-    g: np.ndarray
+    label: str
+    measure: Measure
+    whole: bool = False
 
 
-def radial_distribution(
-    configuration: Configuration,
-    *,
-    radius_range: tuple[float, float] = RADIUS_RANGE,
-    step: float = RADIUS_STEP,
-) -> RadialDistribution:
-    """Partial g(r) of a bulk configuration, ``rho_b g_ab(r)`` being the density of b at distance r from an a.
+@dataclass(frozen=True, kw_only=True)
+class CurveKind:
+    """A family of curves of a configuration on a fixed abscissa.
+
+    Attributes:
+        abscissa: its name in a table, ``radius``.
+        lines: name of each curve, ``g_AA``.
+        x_label: label of the abscissa with its unit.
+        y_label: label of the ordinate with its unit.
+        measure: the abscissa (K,) and the curves (len(lines), K) of a configuration; NaN where not defined.
+    """
+
+    abscissa: str
+    lines: tuple[str, ...]
+    x_label: str
+    y_label: str
+    measure: Callable[[Surroundings], tuple[np.ndarray, np.ndarray]]
+
+
+COLUMNS: dict[str, Column] = {
+    "energy": Column(label="energy, not shifted [eps_AA]", measure=lambda around: around.energies),
+    "area": Column(label="Voronoi area [sigma_AA^2]", measure=cell_area),
+    "sides": Column(label="Voronoi sides", measure=cell_sides, whole=True),
+    "psi4": Column(label="4-fold bond order", measure=weighted_bond_order(4)),
+    "psi5": Column(label="5-fold bond order", measure=weighted_bond_order(5)),
+    "psi6": Column(label="6-fold bond order", measure=weighted_bond_order(6)),
+    "angle_spread": Column(label="spread of neighbour angles [rad]", measure=angle_spread),
+    "density": Column(label="local density [sigma_AA^-2]", measure=local_density),
+    "fraction_a": Column(label="local fraction of A", measure=local_composition),
+    "bonded_a": Column(label="bonded A neighbours", measure=bonded(A), whole=True),
+    "bonded_b": Column(label="bonded B neighbours", measure=bonded(B), whole=True),
+    "ring": Column(label="closed ring of bonded neighbours", measure=ring, whole=True),
+    "s2": Column(label="local pair entropy [k_B]", measure=local_pair_entropy),
+}
+"""Columns per particle by name."""
+
+MEANS = ("energy", "area", "psi4", "psi5", "psi6", "angle_spread", "density", "fraction_a", "s2")
+"""Columns of which each configuration has a mean, ``psi6_A``, and a deviation over particles, ``psi6_std_A``."""
+
+ENERGIES = tuple(f"energy_{name}" for name, _ in SPECIES)
+"""Numbers that together are the energy of a configuration: left out of a vector of descriptors."""
+
+CURVES: dict[str, CurveKind] = {
+    "g_of_r": CurveKind(
+        abscissa="radius",
+        lines=tuple(f"g_{pair}" for pair, _, _ in PAIRS),
+        x_label="r [sigma_AA]",
+        y_label="g(r)",
+        measure=lambda around: _pair(radial_distribution_around(around), "radius", "g"),
+    ),
+    "s_of_k": CurveKind(
+        abscissa="k",
+        lines=tuple(f"s_{pair}" for pair, _, _ in PAIRS),
+        x_label="k [1/sigma_AA]",
+        y_label="S(k)",
+        measure=lambda around: _pair(structure_factor(around), "k", "s"),
+    ),
+    "bond_angles": CurveKind(
+        abscissa="angle",
+        lines=tuple(f"p_{name}" for name, _ in SPECIES),
+        x_label="angle between bonds [degrees]",
+        y_label="probability density [1/degree]",
+        measure=bond_angles,
+    ),
+}
+"""Curves per configuration by name, which is also their table's."""
+
+
+class Measured(Surroundings):
+    """Surroundings that keep each column once it was measured."""
+
+    def __init__(self, configuration: Configuration, members: np.ndarray | None = None, **surroundings: Any):
+        super().__init__(configuration, members, **surroundings)
+        self._columns: dict[str, np.ndarray] = {}
+
+    def column(self, name: str) -> np.ndarray:
+        """The column of this name, (N,)."""
+        if name not in self._columns:
+            self._columns[name] = np.asarray(COLUMNS[name].measure(self), dtype=np.float64)
+        return self._columns[name]
+
+
+def _means(around: Measured) -> dict[str, float]:
+    """Mean and standard deviation over particles of the columns that have them, by species."""
+    values = {}
+    for column in MEANS:
+        for name, kind in SPECIES:
+            known = around.column(column)[around.of(kind)]
+            known = known[np.isfinite(known)]
+            values[f"{column}_{name}"] = float(known.mean()) if len(known) else np.nan
+            values[f"{column}_std_{name}"] = float(known.std()) if len(known) else np.nan
+    return values
+
+
+def _fractions(around: Measured) -> dict[str, float]:
+    """Fractions of each species with so many sides, and in so large a closed ring."""
+    values = {}
+    for column, numbers in (("sides", SIDES), ("ring", RINGS)):
+        for name, kind in SPECIES:
+            own = around.column(column)[around.of(kind)]
+            own = own[np.isfinite(own)]
+            counted = own.clip(SIDES[0], SIDES[-1]) if column == "sides" else own
+            for number in numbers:
+                values[f"{column}{number}_{name}"] = float((counted == number).mean()) if len(own) else np.nan
+    return values
+
+
+def _coordination(around: Measured) -> dict[str, float]:
+    """Mean number of bonded neighbours of each species around each."""
+    values = {}
+    for name, kind in SPECIES:
+        for other in ("a", "b"):
+            own = around.column(f"bonded_{other}")[around.of(kind)]
+            values[f"coordination_{name}{other.upper()}"] = float(own.mean()) if len(own) else np.nan
+    return values
+
+
+def _graphs(around: Measured) -> dict[str, float]:
+    """The metrics of the graphs of k nearest neighbours, ``b_clusters_k2``."""
+    values = {}
+    for k in GRAPH_NEIGHBOURS:
+        if k < around.matter.sum():
+            found = graph_around_b(around, k)
+        else:
+            found = dict.fromkeys(("b_clusters", "bb_edges", "a_outside"), np.nan)
+        values |= {f"{name}_k{k}": value for name, value in found.items()}
+    return values
+
+
+NUMBERS: tuple[Callable[[Measured], dict[str, float]], ...] = (_means, _fractions, _coordination, _graphs)
+"""What gives the numbers of a configuration, each a few of them by name."""
+
+
+def descriptors(
+    configuration: Configuration | Measured, members: np.ndarray | None = None, **surroundings
+) -> dict[str, float]:
+    """Numbers of one configuration, by name.
+
+    ========================  =======================================================================================
+    ``psi6_A``, ``area_B``..  mean of a column of MEANS over a species; psi_k are weighted by Voronoi sides
+    ``psi6_std_A`` ...        its standard deviation over the particles of the species
+    ``sides3_A`` ...          fraction of a species whose Voronoi cell has 3 (or fewer) to 9 (or more) sides
+    ``ring5_B`` ...           fraction of a species in a closed ring of so many bonded neighbours
+    ``coordination_AB`` ...   mean number of bonded B neighbours of an A; AA, AB, BA, BB
+    ``b_clusters_k2`` ...     clusters of the edges that touch a B on the graph of 2 nearest neighbours, per particle
+    ``bb_edges_k2`` ...       edges between two B on it, per particle
+    ``a_outside_k2`` ...      A that no edge with a B touches, per particle
+    ========================  =======================================================================================
 
     Args:
-        configuration: periodic along both axes.
-        radius_range: first and last edge of the bins [sigma_AA]; the last one below half of the box.
-        step: width of a bin [sigma_AA].
-
-    Raises:
-        ValueError: for an open axis, along which no density is defined, or a range that does not fit the box.
-    """
-    if not all(configuration.periodic):
-        raise ValueError(f"g(r): got axes periodic {configuration.periodic}, expected a bulk configuration")
-    low, high = radius_range
-    if not (0 <= low < high and 0 < step <= high - low):
-        raise ValueError(f"g(r): got radii {low} to {high} in steps of {step}, expected at least one bin")
-    species = configuration.species
-    near = neighbours_within(high, configuration.positions, configuration.box, configuration.periodic)
-    edges = low + step * np.arange(round((high - low) / step) + 1)
-    shell = np.pi * np.diff(edges**2)
-    area = float(np.prod(configuration.box))
-    g = np.full((len(PAIRS), len(shell)), np.nan)
-    for row, (_, a, b) in enumerate(PAIRS):
-        found, _ = np.histogram(near.distance[(species[near.i] == a) & (species[near.j] == b)], edges)
-        centres, others = int((species == a).sum()), int((species == b).sum()) - (a == b)
-        if centres > 0 and others > 0:
-            g[row] = found * area / (centres * others * shell)
-    return RadialDistribution(radius=(edges[1:] + edges[:-1]) / 2, g=g)
-
-
-def bond_order(near: Neighbours, particles: int, k: int) -> np.ndarray:
-    """Magnitude of the k-fold bond-orientational order of each particle, ``|mean over neighbours of exp(i k theta)|``.
-
-    Args:
-        near: the neighbours, Voronoi ones as a rule.
-        particles: number of particles N.
-        k: the fold, 6 for hexatic order.
-
-    Returns:
-        (N,) between 0 and 1; NaN for a particle without neighbours.
-
-    Source: Halperin and Nelson, Phys. Rev. Lett. 41, 121 (1978).
-    """
-    angle = k * np.arctan2(near.separation[:, 1], near.separation[:, 0])
-    count = np.bincount(near.i, minlength=particles)
-    total = np.hypot(
-        np.bincount(near.i, weights=np.cos(angle), minlength=particles),
-        np.bincount(near.i, weights=np.sin(angle), minlength=particles),
-    )
-    return np.divide(total, count, out=np.full(particles, np.nan), where=count > 0)
-
-
-def bonds(configuration: Configuration) -> Neighbours:
-    """Pairs of A and B no longer than BOND_LENGTH."""
-    species = configuration.species
-    near = neighbours_within(
-        float(BOND_LENGTH.max()), configuration.positions, configuration.box, configuration.periodic
-    )
-    matter = np.isin(species[near.i], (A, B)) & np.isin(species[near.j], (A, B))
-    near = near.select(matter)
-    return near.select(near.distance < BOND_LENGTH[species[near.i], species[near.j]])
-
-
-def cluster_labels(near: Neighbours, particles: int) -> np.ndarray:
-    """Connected clusters: (N,) labels, equal for particles that a chain of bonds joins; the smallest index of each.
-
-    >>> pairs = Neighbours(
-    ...     i=np.array([0, 1, 3, 4]), j=np.array([1, 0, 4, 3]), separation=np.ones((4, 2)), distance=np.ones(4)
-    ... )
-    >>> cluster_labels(pairs, 5).tolist()
-    [0, 0, 2, 3, 3]
-    """
-    label = np.arange(particles)
-    while True:
-        lowest = label.copy()
-        np.minimum.at(lowest, near.i, label[near.j])
-        lowest = lowest[lowest]
-        if np.array_equal(lowest, label):
-            return label
-        label = lowest
-
-
-def descriptors(configuration: Configuration, members: np.ndarray | None = None) -> dict[str, float]:
-    """Scalar descriptors of one configuration, by name.
-
-    ======================  =========================================================================================
-    ``psi4_A`` ...          mean magnitude of 4-, 5-, 6-fold bond order over Voronoi neighbours, by species
-    ``sides3_A`` ...        fraction of a species whose Voronoi cell has 3 (or fewer) to 9 (or more) sides
-    ``coordination_AB``...  mean number of bonded B neighbours of an A; AA, AB, BA, BB
-    ``bb_bonds``            number of B-B bonds per particle
-    ``a_without_b``         fraction of A that have no bonded B neighbour
-    ``b_clusters``          connected clusters of the bonds that touch a B, per particle; an A without B is in none
-    ======================  =========================================================================================
-
-    The last three are the metrics that the attention of the published network led to (Swanson et al., Soft Matter
-    2020), counted with the bonds of :func:`bonds` and divided by the number of particles to be comparable over sizes.
-
-    Args:
-        configuration: positions in double precision.
+        configuration: positions in double precision, or its surroundings.
         members: (N,) bool, the particles averaged over; None for every A and B. Substrate is never a member.
+        surroundings: ``pairs`` and ``interior`` of :class:`Surroundings`.
 
     Returns:
         values by name, in a fixed order; NaN for the average over a species that is not there.
@@ -158,61 +219,59 @@ def descriptors(configuration: Configuration, members: np.ndarray | None = None)
     Raises:
         ValueError: for a mask of another length or without particles.
     """
-    species = configuration.species
-    member = np.isin(species, (A, B))
-    if members is not None:
-        if np.shape(members) != np.shape(species):
-            raise ValueError(f"members: got shape {np.shape(members)}, expected {np.shape(species)}")
-        member &= np.asarray(members, dtype=bool)
-    if not member.any():
-        raise ValueError("members: got no A or B particle, expected at least one")
-    count = len(species)
-    voronoi = voronoi_neighbours(configuration.positions, configuration.box, configuration.periodic)
-    sides = np.bincount(voronoi.i, minlength=count).clip(SIDES[0], SIDES[-1])
-    bonded = bonds(configuration)
+    around = configuration if isinstance(configuration, Measured) else Measured(configuration, members, **surroundings)
     values: dict[str, float] = {}
-    for k in BOND_ORDERS:
-        order = bond_order(voronoi, count, k)
-        for name, kind in SPECIES:
-            values[f"psi{k}_{name}"] = _mean(order[member & (species == kind)])
-    for number in SIDES:
-        for name, kind in SPECIES:
-            values[f"sides{number}_{name}"] = _mean(sides[member & (species == kind)] == number)
-    neighbours_of = {
-        name: np.bincount(bonded.i, weights=species[bonded.j] == kind, minlength=count) for name, kind in SPECIES
-    }
-    for name, kind in SPECIES:
-        for other, _ in SPECIES:
-            values[f"coordination_{name}{other}"] = _mean(neighbours_of[other][member & (species == kind)])
-    values["bb_bonds"] = float(neighbours_of["B"][member & (species == B)].sum() / 2 / member.sum())
-    values["a_without_b"] = _mean(neighbours_of["B"][member & (species == A)] == 0)
-    touching = bonded.select((species[bonded.i] == B) | (species[bonded.j] == B))
-    joined = member & ((species == B) | (neighbours_of["B"] > 0))
-    values["b_clusters"] = len(np.unique(cluster_labels(touching, count)[joined])) / member.sum()
+    for numbers in NUMBERS:
+        values |= numbers(around)
     return values
 
 
-def descriptor_vector(configuration: Configuration) -> tuple[tuple[str, ...], np.ndarray]:
-    """Everything above as one vector of fixed length: the scalars, then the three partial g(r).
-
-    The yardstick of a network: what a linear model makes of the field's own descriptors. The energy is not in it.
+def particle_columns(
+    configuration: Configuration, names: Sequence[str] | None = None, **surroundings
+) -> dict[str, np.ndarray]:
+    """Columns per particle, by name.
 
     Args:
-        configuration: a bulk configuration, its box at least twice the last radius of g(r).
+        configuration: positions in double precision.
+        names: which ones; None for all of COLUMNS.
+        surroundings: ``members``, ``pairs`` and ``interior`` of :class:`Surroundings`.
+
+    Returns:
+        (N,) float64 each; NaN where a column is not defined: at a surface, in a substrate.
+
+    Raises:
+        ValueError: for a name that is not there.
+    """
+    names = tuple(COLUMNS) if names is None else tuple(names)
+    if unknown := [name for name in names if name not in COLUMNS]:
+        raise ValueError(f"column: got {unknown[0]!r}, expected one of {', '.join(COLUMNS)}")
+    around = Measured(configuration, **surroundings)
+    return {name: around.column(name) for name in names}
+
+
+def descriptor_vector(configuration: Configuration) -> tuple[tuple[str, ...], np.ndarray]:
+    """The numbers and the three partial g(r) as one vector of fixed length.
+
+    The yardstick of a network: what a linear model makes of the field's own descriptors. The mean energies are not in
+    it.
+
+    Args:
+        configuration: a bulk configuration.
 
     Returns:
         names: (K,) ``psi4_A`` ... ``g_AA(1.075)`` ...
         values: (K,) float64; 0 where a species is missing.
     """
-    scalars = descriptors(configuration)
-    radial = radial_distribution(configuration)
-    names = list(scalars)
-    for name, _, _ in PAIRS:
-        names += [f"g_{name}({radius:.3f})" for radius in radial.radius]
-    return tuple(names), np.nan_to_num(np.concatenate([list(scalars.values()), radial.g.ravel()]))
+    around = Measured(configuration)
+    numbers = {name: value for name, value in descriptors(around).items() if name not in ENERGIES}
+    names, values = list(numbers), [np.array(list(numbers.values()))]
+    kind = CURVES["g_of_r"]
+    abscissa, lines = kind.measure(around)
+    for name, line in zip(kind.lines, lines, strict=True):
+        names += [f"{name}({x:.3f})" for x in abscissa]
+        values.append(line)
+    return tuple(names), np.nan_to_num(np.concatenate(values))
 
 
-def _mean(values: np.ndarray) -> float:
-    known = np.asarray(values, dtype=np.float64)
-    known = known[np.isfinite(known)]
-    return float(known.mean()) if len(known) else float("nan")
+def _pair(found: object, abscissa: str, ordinate: str) -> tuple[np.ndarray, np.ndarray]:
+    return getattr(found, abscissa), getattr(found, ordinate)

@@ -8,7 +8,7 @@ import numpy as np
 
 from vitrify.analysis.figures import configuration_figure, radial_distribution_figure
 from vitrify.analysis.results import BULK, Options, Progress, Results, of_protocols
-from vitrify.analysis.structure.descriptors import RadialDistribution
+from vitrify.analysis.structure.radial import RadialDistribution
 from vitrify.analysis.structure.stored import (
     INHERENT,
     mean_radial_distributions,

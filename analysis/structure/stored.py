@@ -13,16 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrify.analysis.statistics import mean_and_error
-from vitrify.analysis.structure.descriptors import (
-    PAIRS,
-    RADIUS_RANGE,
-    RADIUS_STEP,
-    RadialDistribution,
-    descriptors,
-    radial_distribution,
-)
+from vitrify.analysis.structure.descriptors import descriptors
 from vitrify.analysis.structure.energies import particle_energies
-from vitrify.analysis.structure.neighbours import MARGIN
+from vitrify.analysis.structure.radial import PAIRS, RadialDistribution, radial_distribution
 from vitrify.md.model import kob_andersen_pairs
 
 if TYPE_CHECKING:
@@ -55,8 +48,8 @@ def stored_configurations(runs: Sequence[RunDirectory]) -> Iterator[Stored]:
     """Every stored configuration of the runs, instantaneous ones before inherent ones."""
     for run in runs:
         for inherent in (False, True):
-            for replica in run.replicas:
-                for frame in run.stored_frames(replica, inherent=inherent):
+            for frame in run.stored_frames(inherent=inherent):
+                for replica in run.stored_replicas(frame, inherent=inherent):
                     yield Stored(run=run, replica=replica, frame=frame, inherent=inherent)
 
 
@@ -112,8 +105,7 @@ def mean_radial_distributions(stored: Sequence[Stored]) -> dict[tuple[str, float
     groups: dict[tuple[str, float, str], list[RadialDistribution]] = {}
     for place in stored:
         configuration = place.load()
-        reach = min(RADIUS_RANGE[1], RADIUS_STEP * np.floor((configuration.box.min() / 2 - 2 * MARGIN) / RADIUS_STEP))
-        found = radial_distribution(configuration, radius_range=(RADIUS_RANGE[0], float(reach)))
+        found = radial_distribution(configuration)
         groups.setdefault((place.run.name, configuration.kt_set, place.kind), []).append(found)
     means = {}
     for key, found in groups.items():

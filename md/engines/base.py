@@ -63,8 +63,26 @@ class Minimized:
     evaluations: np.ndarray
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What every particle's pairs add up to, half of each pair to each partner, in double precision.
+
+    The pressure in two dimensions is ``(sum m v^2 + sum virials) / (2 A)``. Like energies, virials end at the cut-off:
+    what the jump of the energy there would add to a pressure is left out, as in every molecular dynamics of this model.
+
+    Attributes:
+        energies: (R, N) pair energies, truncated and not shifted [eps_AA].
+        virials: (R, N) sums of r . F [eps_AA].
+    """
+
+    energies: np.ndarray
+    virials: np.ndarray
+
+
 class Engine(Protocol):
     """What moves the particles of an ensemble. Every engine passes tests/contract.
+
+    Where an ensemble has ``travelled``, an engine hands it back advanced; where it is None, it stays None.
 
     A replica that fails (NaN, a lost particle, an overlap) is marked in ``ensemble.failure`` with the step it failed
     at, stays as it was when it failed, and is passed over from then on; the others go on.
@@ -90,6 +108,11 @@ class Engine(Protocol):
         """The time step [tau]."""
         ...
 
+    @property
+    def splits_exactly(self) -> bool:
+        """Whether n steps and n more are 2n steps bit for bit, wherever the cut is."""
+        ...
+
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()
     ) -> Ensemble:
@@ -100,6 +123,10 @@ class Engine(Protocol):
         self, ensemble: Ensemble, fmax: float = MINIMUM_FORCE, externals: Sequence[External] = ()
     ) -> Minimized:
         """Bring every replica to its local potential-energy minimum, by forces."""
+        ...
+
+    def measure(self, ensemble: Ensemble) -> Measured:
+        """Pair energies and virials of every particle; 0 in empty slots, NaN without finite positions."""
         ...
 
     def energies(self, ensemble: Ensemble) -> np.ndarray:

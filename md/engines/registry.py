@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from vitrify.md.engines.base import TIME_STEP, Engine
+from vitrify.md.engines.replica.graphics import GET_GPU, gpu_numbers, why_no_gpu
 from vitrify.md.model import PairTable
 
 ENGINES = ("replica", "hoomd")
 """The engines by name; ``auto`` picks one of them."""
 
 GET_HOOMD = "conda install -c conda-forge hoomd"
-GET_GPU = "pip install 'vitrify[gpu]'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,8 @@ class EngineInfo:
         installed: whether it can run here.
         version: its version, "" where it is not installed.
         devices: the devices it can run on here, as ``--device`` takes them.
-        how_to_get: the command that installs what is missing, "" where nothing is.
+        how_to_get: the command that installs it, "" where it is.
+        why_no_gpu: why it runs on no GPU here, "" where it does.
     """
 
     name: str
@@ -66,6 +67,7 @@ class EngineInfo:
     version: str
     devices: tuple[str, ...]
     how_to_get: str
+    why_no_gpu: str
 
 
 def get_engine(
@@ -96,10 +98,12 @@ def choose_engine(
         device: "auto", "cpu", "gpu" or "gpu:0,1".
         particles: the largest number of particles a replica will hold.
         settings: those that a run was begun with, ``engine_settings`` of its provenance, so that it goes on bit for
-            bit; None for a run that begins, which gets what ``vitrify benchmark tune`` has found fastest.
+            bit, with the engine that ``auto`` took then; None for a run that begins, which gets what ``vitrify
+            benchmark tune`` has found fastest.
 
     Raises:
-        ValueError: for an unknown engine or device, or one that is not installed here.
+        ValueError: for an unknown engine or device, one that is not installed here, or one that can't go on with a run
+            that was begun with ``settings``.
 
     >>> from vitrify.md.model import kob_andersen_pairs
     >>> choose_engine("auto", pairs=kob_andersen_pairs(), device="cpu", particles=4320).reason
@@ -107,6 +111,10 @@ def choose_engine(
     """
     check_device(device)
     wanted = Wanted(pairs, time_step, device, particles, settings or {})
+    begun_with = wanted.settings.get("name", "")
+    if name == "auto" and begun_with in _BUILDERS:
+        engine = _BUILDERS[begun_with](wanted)
+        return EngineChoice(engine=engine, reason=f"{engine.name} on {engine.device}: the run was begun with it")
     if name == "auto":
         return _automatic(wanted)
     if name not in _BUILDERS:
@@ -144,7 +152,10 @@ def _automatic(wanted: Wanted) -> EngineChoice:
     particles = wanted.particles
     engine = _replica(wanted)
     if not engine.device.startswith("gpu"):
-        return EngineChoice(engine=engine, reason=f"replica on {engine.device}: the default")
+        # Nobody without a driver asked for a GPU; with one, a missing package must not go unnoticed.
+        missing = why_no_gpu() if wanted.device == "auto" else ""
+        hint = f"; {missing}" if GET_GPU in missing else ""
+        return EngineChoice(engine=engine, reason=f"replica on {engine.device}: the default{hint}")
     if particles <= MOST_PARTICLES:
         why = f"{particles} particles fit one GPU thread block"
         return EngineChoice(engine=engine, reason=f"replica on {engine.device}: {why}")
@@ -172,7 +183,17 @@ def _hoomd(wanted: Wanted) -> Engine:
         raise ValueError(f"engine: got 'hoomd', which is not installed; expected HOOMD-blue, {GET_HOOMD}")
     from vitrify.md.engines.hoomd import HoomdEngine
 
-    return HoomdEngine(pairs=wanted.pairs, time_step=wanted.time_step, device=wanted.device)
+    engine = HoomdEngine(pairs=wanted.pairs, time_step=wanted.time_step, device=wanted.device)
+    if not wanted.settings:
+        return engine
+    begun_with = wanted.settings.get("noise", "random123")  # not on record before 0.2.0, which ran with 4.x
+    if begun_with != engine.noise:
+        version = wanted.settings.get("version", "4.x")
+        raise ValueError(
+            f"engine: got HOOMD-blue {engine.version}, whose thermostats draw from {engine.noise}; this run was begun "
+            f"with HOOMD-blue {version} and {begun_with}: expected a version with the same noise, or a new run"
+        )
+    return replace(engine, buffer=wanted.settings.get("buffer", engine.buffer))
 
 
 _BUILDERS: dict[str, Callable[[Wanted], Engine]] = {"replica": _replica, "hoomd": _hoomd}
@@ -183,9 +204,6 @@ def _has_hoomd() -> bool:
 
 
 def _describe_replica() -> EngineInfo:
-    from numba import cuda
-
-    graphics = tuple(f"gpu:{number}" for number in range(len(cuda.gpus))) if cuda.is_available() else ()
     try:
         number = version("vitrify")
     except PackageNotFoundError:
@@ -194,16 +212,24 @@ def _describe_replica() -> EngineInfo:
         name="replica",
         installed=True,
         version=number,
-        devices=("cpu", *graphics),
-        how_to_get="" if graphics else f"for a GPU: {GET_GPU}",
+        devices=("cpu", *(f"gpu:{number}" for number in gpu_numbers())),
+        how_to_get="",
+        why_no_gpu=why_no_gpu(),
     )
 
 
 def _describe_hoomd() -> EngineInfo:
     if not _has_hoomd():
-        return EngineInfo(name="hoomd", installed=False, version="", devices=(), how_to_get=GET_HOOMD)
+        return EngineInfo(
+            name="hoomd", installed=False, version="", devices=(), how_to_get=GET_HOOMD, why_no_gpu="not installed"
+        )
     from vitrify.md.engines import hoomd
 
     return EngineInfo(
-        name="hoomd", installed=True, version=hoomd.hoomd_version(), devices=hoomd.devices(), how_to_get=""
+        name="hoomd",
+        installed=True,
+        version=hoomd.hoomd_version(),
+        devices=hoomd.devices(),
+        how_to_get="",
+        why_no_gpu=hoomd.why_no_gpu(),
     )

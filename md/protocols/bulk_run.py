@@ -77,6 +77,7 @@ def run_bulk(
             done = int(begun.ensemble.replica[-1]) + 1
         for first in range(done, spec.replicas, REPLICAS_AT_ONCE):
             replicas = np.arange(first, min(first + REPLICAS_AT_ONCE, spec.replicas))
+            writer.begin_wave(first // REPLICAS_AT_ONCE)
             run.follow(random_liquid(spec, replicas, begun.engine), 0)
         if len(writer.failures) == spec.replicas:
             worst = writer.failures[0]
@@ -164,11 +165,10 @@ class _Run:
                 "max_force": minimized.max_force,
                 "converged": minimized.converged & ~quenched.failed,
             }
-        for row in np.flatnonzero(np.isin(frames, list(self.spec.stored))).tolist():
-            k, kt_set = int(frames[row]), float(columns["kt_set"][row])
-            self.writer.append_configuration(states, row, k, kt_set)
-            if quenched is not None and not quenched.failed[row]:
-                self.writer.append_configuration(quenched, row, k, kt_set, inherent=True)
+        for k in sorted(self.spec.stored.intersection(frames.tolist())):
+            here = frames == k
+            inherent = None if quenched is None else quenched.select(here)
+            self.writer.write_frame(k, float(self.spec.frame_kts[k - 1]), states.select(here), inherent=inherent)
         self.writer.append_rows(columns)
         self.seen.clear()
 
@@ -186,7 +186,8 @@ class _Run:
 
 def side_by_side(ensembles: Sequence[Ensemble]) -> Ensemble:
     """Several ensembles of one system as one; their neighbour-list origins are dropped."""
-    arrays = ("positions", "velocities", "species", "box", "replica", "step")
+    arrays = ["positions", "velocities", "species", "box", "replica", "step"]
+    arrays += ["travelled"] * (ensembles[0].travelled is not None)
     joined = {name: np.concatenate([getattr(ensemble, name) for ensemble in ensembles]) for name in arrays}
     failure = tuple(reason for ensemble in ensembles for reason in ensemble.failure)
     return replace(ensembles[0], **joined, failure=failure, origin=None)

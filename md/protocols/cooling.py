@@ -70,7 +70,7 @@ def cool(spec: CoolingSpec, out: str | Path, **options: Any) -> RunDirectory:
     >>> import tempfile
     >>> spec = CoolingSpec(particles=64, ramp_steps=200, frames=2, equilibration_steps=10, seed=1)
     >>> run = cool(spec, tempfile.mkdtemp())
-    >>> run.table["kt_set"].tolist(), run.stored_frames(0)
+    >>> run.table["kt_set"].tolist(), run.stored_frames()
     ([1.025, 0.05], [2])
     """
     return run_bulk(spec, out, **options)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -19,8 +19,8 @@ from vitrify.md.ensemble import Ensemble
 PARTIAL = ".partial"
 """Suffix of a file that is being written beside its final name; whoever finds one may delete it."""
 
-_FORMAT = 1
-_ARRAYS = ("positions", "velocities", "species", "box", "replica", "step", "origin")
+_MARK, _DIGEST = b"vitrify checkpoint 2\n", 32
+"""How a checkpoint begins, with the number of its format; bytes of the SHA-256 after it."""
 
 
 def write_atomically(path: Path, write: bytes | str | Callable[[BinaryIO], object]) -> None:
@@ -43,7 +43,7 @@ def write_atomically(path: Path, write: bytes | str | Callable[[BinaryIO], objec
         write = write.encode()
     partial = path.with_name(path.name + PARTIAL)
     try:
-        with open(partial, "wb") as file:
+        with open(partial, "w+b") as file:
             if callable(write):
                 write(file)
             else:
@@ -88,22 +88,33 @@ def lock_directory(path: Path) -> int | None:
 
 
 def save_checkpoint(path: Path, ensemble: Ensemble, extra: Mapping[str, np.ndarray]) -> None:
-    """Write an ensemble, and whatever else a protocol needs to go on, to one npz file (atomically).
+    """Write an ensemble, and whatever else a protocol needs to go on, to one file (atomically).
+
+    The file is a mark, the SHA-256 of what follows, and a NumPy archive.
 
     Args:
         path: the file.
         ensemble: the state, all of it: with ``origin`` and ``failure``.
         extra: further arrays by name (no objects); counters, what is still to be injected, how far the table goes.
     """
-    arrays = {f"ensemble/{name}": getattr(ensemble, name) for name in _ARRAYS if getattr(ensemble, name) is not None}
+    whole = {entry.name for entry in fields(Ensemble)} - {"periodic", "seed", "failure"}
+    arrays = {f"ensemble/{name}": getattr(ensemble, name) for name in whole if getattr(ensemble, name) is not None}
     arrays |= {f"extra/{name}": np.asarray(array) for name, array in extra.items()}
     head = {
-        "format": _FORMAT,
         "periodic": [bool(axis) for axis in ensemble.periodic],
         "seed": int(ensemble.seed),
         "failure": list(ensemble.failure),
     }
-    write_atomically(path, lambda file: np.savez(file, head=np.array(json.dumps(head)), **arrays))
+
+    def write(file: BinaryIO) -> None:
+        file.write(_MARK + bytes(_DIGEST))
+        np.savez(file, head=np.array(json.dumps(head)), **arrays)
+        file.seek(len(_MARK) + _DIGEST)
+        digest = _digest_of_rest(file)
+        file.seek(len(_MARK))
+        file.write(digest)
+
+    write_atomically(path, write)
 
 
 def load_checkpoint(path: Path) -> tuple[Ensemble, dict[str, np.ndarray]]:
@@ -114,23 +125,20 @@ def load_checkpoint(path: Path) -> tuple[Ensemble, dict[str, np.ndarray]]:
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when the file is damaged (every array carries a check sum) or of another format.
+        ValueError: when a single bit of the file is not as it was written, or it is of another format.
     """
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            head = json.loads(str(file["head"]))
-            arrays = {name: file[name] for name in file.files if name != "head"}
-    except FileNotFoundError:
-        raise
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
-        raise ValueError(f"{path}: damaged checkpoint ({error})") from error
-    if head.get("format") != _FORMAT:
-        raise ValueError(f"{path}: got checkpoint format {head.get('format')}, expected {_FORMAT}")
+    with open(path, "rb") as file:
+        mark, digest = file.read(len(_MARK)), file.read(_DIGEST)
+        if mark != _MARK:
+            raise ValueError(f"{path}: damaged checkpoint, or one of another version (it begins with {mark!r})")
+        if digest != _digest_of_rest(file):
+            raise ValueError(f"{path}: damaged checkpoint (it is not what its check sum says)")
+        file.seek(len(_MARK) + _DIGEST)
+        with np.load(file, allow_pickle=False) as archive:
+            head = json.loads(str(archive["head"]))
+            arrays = {name: archive[name] for name in archive.files if name != "head"}
     stored = {name.removeprefix("ensemble/"): array for name, array in arrays.items() if name.startswith("ensemble/")}
     extra = {name.removeprefix("extra/"): array for name, array in arrays.items() if name.startswith("extra/")}
-    missing = {entry.name for entry in fields(Ensemble)} - set(stored) - set(head) - {"origin"}
-    if missing:
-        raise ValueError(f"{path}: damaged checkpoint (no {', '.join(sorted(missing))})")
     ensemble = Ensemble(
         periodic=(head["periodic"][0], head["periodic"][1]),
         seed=head["seed"],
@@ -138,3 +146,11 @@ def load_checkpoint(path: Path) -> tuple[Ensemble, dict[str, np.ndarray]]:
         **stored,
     )
     return ensemble, extra
+
+
+def _digest_of_rest(file: BinaryIO) -> bytes:
+    """SHA-256 from where the file stands to its end."""
+    found = hashlib.sha256()
+    while block := file.read(1 << 20):
+        found.update(block)
+    return found.digest()

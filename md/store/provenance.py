@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
 
 PACKAGES = ("numpy", "numba", "gsd")
 
@@ -60,35 +64,39 @@ def git_commit() -> str | None:
 
 
 def to_toml(table: Mapping) -> str:
-    """A spec as TOML: scalars and flat lists, dictionaries as tables; None is left out.
+    """A spec as TOML; None is left out, NumPy's numbers and arrays become plain ones.
+
+    The text is read back before it is handed out: what a run is asked for must be readable before the run is paid for.
 
     Raises:
-        ValueError: for a value that TOML has no word for.
+        ValueError: for a value that TOML has no word for, or that does not come back as it was.
 
-    >>> print(to_toml({"protocol": "cool", "density": 1.2, "store": [1, 200], "wall": {"stiffness": 10.0}}), end="")
+    >>> print(to_toml({"protocol": "cool", "kt": np.float64(1.2), "store": (1, 200), "wall": {"range": 10.0}}), end="")
     protocol = "cool"
-    density = 1.2
-    store = [1, 200]
+    kt = 1.2
+    store = [
+        1,
+        200,
+    ]
     <BLANKLINE>
     [wall]
-    stiffness = 10.0
+    range = 10.0
     """
-    scalars = [f"{key} = {_value(key, value)}" for key, value in table.items() if not _is_table(value)]
-    tables = [f"\n[{key}]\n{to_toml(value)}" for key, value in table.items() if isinstance(value, Mapping)]
-    return "".join(line + "\n" for line in scalars) + "".join(tables)
+    plain = _plain("spec", table)
+    text = tomli_w.dumps(plain)
+    if tomllib.loads(text) != plain:
+        raise ValueError(f"spec: got {plain}, which does not come back from TOML; expected finite numbers and texts")
+    return text
 
 
-def _is_table(value: object) -> bool:
-    return value is None or isinstance(value, Mapping)
-
-
-def _value(key: str, value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+def _plain(name: str, value: Any) -> Any:
+    """A value with NumPy's types and tuples replaced by those of TOML."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(str(key), entry) for key, entry in value.items() if entry is not None}
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(key, entry) for entry in value) + "]"
-    raise ValueError(f"{key}: got {value!r}, expected a number, a text, a list or a table")
+        return [_plain(name, entry) for entry in value]
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(f"{name}: got {value!r}, expected a number, a text, a list or a table")
+    return value

@@ -22,7 +22,7 @@ TAU = 0.5
 
 REBUILD = "looked at every step, rebuilt once a particle has moved half the skin"
 
-HOOMD_PRECISION = "as built: by default double, pair forces single"
+HOOMD_PRECISION = "double throughout"
 REPLICA_PRECISION = "single, positions in 32-bit fixed point"
 
 LAMMPS_STYLES = ("lj/cut", "lj/cut/opt")

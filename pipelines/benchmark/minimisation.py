@@ -49,7 +49,7 @@ class Bill:
         cpu: (laps,) CPU time of all threads of this process [s].
         evaluations: (C,) force evaluations.
         max_force: (C,) largest |F| [eps_AA / sigma_AA].
-        energies: (C,) E_IS per particle, truncated and not shifted, from freud neighbours and none of the contenders.
+        energies: (C,) E_IS per particle, truncated and not shifted, by the analysis and none of the contenders.
     """
 
     wall: np.ndarray
@@ -160,7 +160,7 @@ def conditions(kt: float) -> dict[str, str]:
     return {
         "system": f"liquids of the 65:35 mixture at rho 1.2, kT {kt}, quenched to max|F| < {MINIMUM_FORCE}",
         "potential": "Lennard-Jones, each pair cut at 2.5 sigma_ab; LAMMPS minimises it shifted, with the same forces",
-        "E_IS": "per particle, truncated and not shifted, recomputed for all contenders from freud neighbours",
+        "E_IS": "per particle, truncated and not shifted, recomputed for all contenders by the analysis",
         "difference": "mean over configurations of E_IS less that of the first row, with its standard error; different "
         "minimisers end in different basins of one configuration, their means must agree",
         "clock": "contenders in turn, configuration by configuration; median (lowest-highest) over calls",

@@ -16,7 +16,7 @@ from vitrify.md.model import KobAndersen2D
 from vitrify.pipelines.benchmark.lammps_peer import LammpsMixture, lammps_is_installed, lammps_version
 from vitrify.pipelines.benchmark.record import available_cores
 
-HOOMD_PRECISION = "as built: by default double, pair forces single"
+HOOMD_PRECISION = "double throughout"
 LAMMPS_SKINS = (0.3, 0.5, 0.8)
 TUNING_ITERATIONS = 300
 

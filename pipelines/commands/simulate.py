@@ -196,12 +196,16 @@ def anneal(
 
 
 def engines() -> None:
-    """What is installed here, on which device, and how to get the rest."""
+    """What is installed here, on which device, why on no GPU, and how to get the rest."""
     from vitrify.md.engines.registry import available_engines
 
     for engine in available_engines():
-        have = f"{engine.version} on {', '.join(engine.devices)}" if engine.installed else "not installed"
-        typer.echo(f"{engine.name:8} {have}" + (f"   ({engine.how_to_get})" if engine.how_to_get else ""))
+        if not engine.installed:
+            typer.echo(f"{engine.name:8} not installed   ({engine.how_to_get})")
+            continue
+        typer.echo(f"{engine.name:8} {engine.version} on {', '.join(engine.devices)}")
+        if engine.why_no_gpu:
+            typer.echo(f"{'':8} no GPU: {engine.why_no_gpu}")
 
 
 def run_and_tell(spec: BulkSpec, out: Path, resume: bool, force: bool, checkpoint_every: float) -> None:

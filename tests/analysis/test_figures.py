@@ -5,7 +5,7 @@ import pytest
 from vitrify.analysis import figures
 from vitrify.analysis.curves.cooling_curve import curve_from_tables
 from vitrify.analysis.curves.glass_transition import glass_transition
-from vitrify.analysis.structure.descriptors import radial_distribution
+from vitrify.analysis.structure.radial import radial_distribution
 
 
 @pytest.fixture

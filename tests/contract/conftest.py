@@ -27,12 +27,10 @@ class Contender:
 
     Attributes:
         build: makes the engine for a pair table.
-        splits_exactly: whether n steps and n more are 2n steps to the last bit, wherever the cut is.
         simulated: whether it runs under Numba's CUDA simulator.
     """
 
     build: Callable[..., Engine]
-    splits_exactly: bool
     simulated: bool = False
 
     def __call__(self, pairs: PairTable, time_step: float = TIME_STEP) -> Engine:
@@ -42,7 +40,7 @@ class Contender:
 def replica() -> Contender:
     from vitrify.md.engines.replica import ReplicaEngine
 
-    return Contender(lambda **options: ReplicaEngine(device="cpu", **options), splits_exactly=True)
+    return Contender(lambda **options: ReplicaEngine(device="cpu", **options))
 
 
 def replica_gpu() -> Contender:
@@ -54,9 +52,7 @@ def replica_gpu() -> Contender:
         pytest.skip("no CUDA GPU, and NUMBA_ENABLE_CUDASIM is not set")
     simulated = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
     lanes = {"lanes": 8} if simulated else {}  # the simulator starts a Python thread for each
-    return Contender(
-        lambda **options: ReplicaEngine(device="gpu", **lanes, **options), splits_exactly=True, simulated=simulated
-    )
+    return Contender(lambda **options: ReplicaEngine(device="gpu", **lanes, **options), simulated=simulated)
 
 
 def hoomd() -> Contender:
@@ -64,7 +60,7 @@ def hoomd() -> Contender:
         pytest.skip("HOOMD-blue is not installed: conda install -c conda-forge hoomd")
     from vitrify.md.engines.hoomd import HoomdEngine
 
-    return Contender(lambda **options: HoomdEngine(device="cpu", **options), splits_exactly=False)
+    return Contender(lambda **options: HoomdEngine(device="cpu", **options))
 
 
 CONTENDERS = [

@@ -129,7 +129,7 @@ def test_resuming_another_run(capsys, run):
 def test_resuming_a_damaged_run(capsys, run, name):
     """An unfinished run in which one file was cut in half: the file is named, and no file is touched."""
     (run / "DONE").unlink()
-    shutil.copy(run / "replica-0000.gsd", run / CHECKPOINT)
+    shutil.copy(next(run.glob("frame-*.gsd")), run / CHECKPOINT)
     content = (run / name).read_bytes()
     (run / name).write_bytes(content[: len(content) // 2])
     before = {path.name: path.read_bytes() for path in run.iterdir()}

@@ -33,9 +33,9 @@ def configurations(path):
     run = RunDirectory.open(path)
     return {
         (replica, inherent, frame): run.configuration(replica, frame, inherent).positions
-        for replica in run.replicas
         for inherent in (False, True)
-        for frame in run.stored_frames(replica, inherent)
+        for frame in run.stored_frames(inherent=inherent)
+        for replica in run.stored_replicas(frame, inherent=inherent)
     }
 
 

@@ -35,9 +35,8 @@ def write_run(path, *, replicas=10, seed=1, kts=KTS, store=None, inherent=True, 
                     step=np.array([1000 * frame]),
                 )
                 if frame in store:
-                    writer.append_configuration(ensemble, 0, frame, kt)
-                    if inherent:
-                        writer.append_configuration(ensemble, 0, frame, kt, inherent=True)
+                    writer.begin_wave(replica)
+                    writer.write_frame(frame, kt, ensemble, inherent=ensemble if inherent else None)
                 writer.append_rows(
                     {
                         "replica": np.array([replica]),

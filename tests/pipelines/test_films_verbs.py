@@ -50,7 +50,7 @@ def test_cool_film_takes_the_films_of_a_deposition(film, tmp_path):
     cooled = RunDirectory.open(tmp_path / "cooled")
     assert cooled.spec["protocol"] == "cool-film"
     assert cooled.spec["source"] == "film"
-    assert cooled.stored_frames(1, inherent=True) == [1, 2]
+    assert cooled.stored_frames(inherent=True) == [1, 2]
 
 
 def test_impact_writes_a_table_and_a_figure(film, tmp_path):

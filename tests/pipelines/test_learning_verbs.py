@@ -32,7 +32,8 @@ def run(tmp_path_factory):
                     replica=np.array([replica]),
                     step=np.array([frame]),
                 )
-                writer.append_configuration(ensemble, 0, frame, kt)
+                writer.begin_wave(replica)
+                writer.write_frame(frame, kt, ensemble)
                 columns = {"replica": replica, "frame": frame, "step": frame, "kt_set": kt, "converged": True}
                 columns["inherent_energy"] = -3.75 - 0.1 * frame + rng.normal(0, 0.01)
                 writer.append_rows({name: np.array([value]) for name, value in columns.items()})

@@ -16,7 +16,7 @@ from itertools import pairwise
 import hoomd
 import numpy as np
 
-from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Minimized, Thermostat
+from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Measured, Minimized, Thermostat
 from vitrify.md.engines.hoomd.forces import forces_on
 from vitrify.md.engines.hoomd.snapshot import centre_of, snapshot_of, structure_of
 from vitrify.md.engines.hoomd.system import QUENCH_TIME_STEPS, System, fire, methods_for, simulation_from
@@ -24,7 +24,7 @@ from vitrify.md.engines.validation import check_ensemble, check_externals, check
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
 from vitrify.md.model import PairTable
-from vitrify.md.randomness import Purpose, stream
+from vitrify.md.randomness import Purpose, short_seed
 
 WATCH = 1_000
 """Steps between two looks at a running replica: are all numbers finite, all particles in the box?"""
@@ -41,9 +41,28 @@ def hoomd_version() -> str:
     return hoomd.version.version
 
 
+def noise_of(version: str) -> str:
+    """Where a HOOMD-blue draws its random numbers from: one seed gives other noise from 5.0 on.
+
+    >>> noise_of("4.8.2"), noise_of("7.0.1")
+    ('random123', 'openrand')
+    """
+    return "random123" if int(version.split(".")[0]) < 5 else "openrand"
+
+
 def devices() -> tuple[str, ...]:
     """Devices HOOMD-blue can run on here, as ``--device`` takes them."""
     return ("cpu", *(f"gpu:{number}" for number in range(len(hoomd.device.GPU.get_available_devices()))))
+
+
+def why_no_gpu() -> str:
+    """Why HOOMD-blue runs on no GPU here, in its own words; "" where it does."""
+    if hoomd.device.GPU.get_available_devices():
+        return ""
+    if not hoomd.version.gpu_enabled:
+        return "this build of HOOMD-blue is for CPUs only"
+    reasons = hoomd.device.GPU.get_unavailable_device_reasons()
+    return "; ".join(" ".join(reason.split()) for reason in reasons) or "HOOMD-blue finds no GPU"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +73,16 @@ class HoomdEngine:
     between two calls goes on bit for bit. One call of 2n steps and two of n agree to rounding only: HOOMD-blue sums
     forces in the order of a neighbour list that every call builds anew.
 
+    HOOMD-blue's MD computes in double precision throughout: positions, velocities, forces and sums.
+
     Attributes:
         pairs: the pair table.
         time_step: dt [tau].
         device: "auto", "cpu", "gpu" or "gpu:1"; afterwards the device taken.
         buffer: by how much the neighbour list reaches beyond the cut-off [sigma_AA], less where the box is too small.
+        name: "hoomd".
+        version: of the HOOMD-blue that is installed.
+        noise: the random number generator of the HOOMD-blue that is installed; see :func:`noise_of`.
     """
 
     pairs: PairTable
@@ -66,6 +90,8 @@ class HoomdEngine:
     device: str = "auto"
     buffer: float = 0.4
     name: str = "hoomd"
+    version: str = field(default_factory=lambda: hoomd_version(), init=False)
+    noise: str = field(default_factory=lambda: noise_of(hoomd_version()), init=False)
     _hardware: hoomd.device.Device = field(init=False, repr=False, compare=False)
     _kept: dict[int, System] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -77,6 +103,11 @@ class HoomdEngine:
         device, hardware = open_device(self.device)
         object.__setattr__(self, "device", device)
         object.__setattr__(self, "_hardware", hardware)
+
+    @property
+    def splits_exactly(self) -> bool:
+        """False: n steps and n more are 2n to rounding only."""
+        return False
 
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()
@@ -93,9 +124,11 @@ class HoomdEngine:
         if steps == 0:
             return ensemble
         positions, velocities = ensemble.positions.copy(), ensemble.velocities.copy()
+        travelled = None if ensemble.travelled is None else ensemble.travelled.copy()
         clock, failure = ensemble.step.copy(), list(ensemble.failure)
         for row in startable(ensemble, failure):
             system = self._moving(ensemble, row, thermostat, externals)
+            first = None if travelled is None else system.unwrapped()
             for start, end in spans(int(clock[row]), steps, thermostat):
                 if thermostat is not None:
                     system.set_temperature(thermostat, start, end)
@@ -105,8 +138,17 @@ class HoomdEngine:
                     self._kept.pop(int(ensemble.replica[row]))
                     break
                 positions[row, ensemble.filled[row]], velocities[row, ensemble.filled[row]] = system.read()
+                if travelled is not None and ensemble.travelled is not None:
+                    gone = system.unwrapped() - first
+                    travelled[row, ensemble.filled[row]] = ensemble.travelled[row, ensemble.filled[row]] + gone
         return replace(
-            ensemble, positions=positions, velocities=velocities, step=clock, failure=tuple(failure), origin=None
+            ensemble,
+            positions=positions,
+            velocities=velocities,
+            step=clock,
+            failure=tuple(failure),
+            origin=None,
+            travelled=travelled,
         )
 
     def minimize(
@@ -125,34 +167,47 @@ class HoomdEngine:
             raise ValueError(f"fmax: got {fmax}, expected a positive force")
         self._check(ensemble, externals)
         positions, energies = ensemble.positions.copy(), np.where(ensemble.filled, np.nan, 0.0)
+        travelled = None if ensemble.travelled is None else ensemble.travelled.copy()
         max_force = np.full(ensemble.replicas, np.nan)
         evaluations, failure = np.zeros(ensemble.replicas, np.int64), list(ensemble.failure)
         for row in startable(ensemble, failure):
             system = self._resting(ensemble, row, externals)
+            first = None if travelled is None else system.unwrapped()
             failure[row], evaluations[row] = system.quench(fmax)
             if failure[row]:
                 self._kept.pop(RESTING)
                 continue
             max_force[row] = system.max_force()
             positions[row, ensemble.filled[row]], _ = system.read()
+            if travelled is not None:
+                travelled[row, ensemble.filled[row]] += system.unwrapped() - first
             energies[row, ensemble.filled[row]] = system.pair_energies()
         return Minimized(
-            ensemble=replace(ensemble, positions=positions, failure=tuple(failure), origin=None),
+            ensemble=replace(ensemble, positions=positions, failure=tuple(failure), origin=None, travelled=travelled),
             energies=energies,
             max_force=max_force,
             converged=max_force < fmax,
             evaluations=evaluations,
         )
 
-    def energies(self, ensemble: Ensemble) -> np.ndarray:
-        """Pair energy of each particle, (R, N) float64, truncated and not shifted [eps_AA]; NaN where not finite."""
+    def measure(self, ensemble: Ensemble) -> Measured:
+        """Pair energies and virials, (R, N) float64 each; NaN where not finite."""
         self._check(ensemble, ())
         energies = np.where(ensemble.filled, np.nan, 0.0)
+        virials = energies.copy()
         for row in measurable(ensemble):
             system = self._resting(ensemble, row, ())
+            # Virials are computed where someone asks for them, since quenches would pay for them too.
+            system.simulation.always_compute_pressure = True
             if not system.run(0):
                 energies[row, ensemble.filled[row]] = system.pair_energies()
-        return energies
+                virials[row, ensemble.filled[row]] = system.pair_virials()
+            system.simulation.always_compute_pressure = False
+        return Measured(energies=energies, virials=virials)
+
+    def energies(self, ensemble: Ensemble) -> np.ndarray:
+        """Pair energy of each particle, (R, N) float64, truncated and not shifted [eps_AA]; NaN where not finite."""
+        return self.measure(ensemble).energies
 
     def forces(self, ensemble: Ensemble, externals: Sequence[External] = ()) -> np.ndarray:
         """Force on each particle, (R, N, 2) float64 [eps_AA / sigma_AA]; NaN where not finite."""
@@ -180,7 +235,7 @@ class HoomdEngine:
         """The simulation that moves replica ``row``, its clock and state as the ensemble has them."""
         number, clock = int(ensemble.replica[row]), int(ensemble.step[row])
         # Only 16 bits of a seed count in HOOMD-blue; the step is the other part of its random numbers' key.
-        seed = int(stream(ensemble.seed, Purpose.THERMOSTAT, number).integers(1 << 16))
+        seed = short_seed(ensemble.seed, Purpose.THERMOSTAT, number)
         bath = None if thermostat is None else (thermostat.tau, thermostat.species)
         built_for = (seed, bath, *structure_of(ensemble, row, externals))
         snapshot = snapshot_of(self._hardware, self.pairs, ensemble, row, externals)
@@ -229,7 +284,8 @@ def open_device(device: str) -> tuple[str, hoomd.device.Device]:
     if device not in ("auto", "gpu") and not (device.startswith("gpu:") and number.isdecimal()):
         raise ValueError(f"device: got {device!r}, the hoomd engine expects auto, cpu, gpu or one GPU such as gpu:0")
     if int(number) >= len(graphics):
-        raise ValueError(f"device: got {device!r}, HOOMD-blue finds {len(graphics)} GPUs here")
+        why = f": {why_no_gpu()}" if not graphics else ""
+        raise ValueError(f"device: got {device!r}, HOOMD-blue finds {len(graphics)} GPUs here{why}")
     return f"gpu:{number}", hoomd.device.GPU(gpu_id=int(number), **quiet)
 
 

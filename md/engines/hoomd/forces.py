@@ -51,7 +51,8 @@ def lennard_jones(pairs: PairTable, buffer: float, wrap: np.ndarray) -> hoomd.md
         for j, other in enumerate(names):
             pair.params[one, other] = {"epsilon": pairs.epsilon[i, j], "sigma": pairs.sigma[i, j]}
             pair.r_cut[one, other] = pairs.r_cut[i, j]
-    pair.params[ANCHOR, [*names, ANCHOR]] = {"epsilon": 0.0, "sigma": 1.0}
+    for name in (*names, ANCHOR):  # pair by pair: lists of types inside a pair are an error since HOOMD-blue 6.0
+        pair.params[ANCHOR, name] = {"epsilon": 0.0, "sigma": 1.0}
     return pair
 
 

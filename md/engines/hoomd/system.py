@@ -107,9 +107,21 @@ class System:
         positions = snapshot.particles.position[: self.particles, :2] + self.centre
         return positions, snapshot.particles.velocity[: self.particles, :2]
 
+    def unwrapped(self) -> np.ndarray:
+        """Positions over the edges of the box, (n, 2), counted from the snapshot that the simulation was given."""
+        snapshot = self.simulation.state.get_snapshot()
+        turns = snapshot.particles.image[: self.particles, :2]
+        return snapshot.particles.position[: self.particles, :2] + turns * np.array(snapshot.configuration.box[:2])
+
     def pair_energies(self) -> np.ndarray:
         """Half of each pair's energy to each partner, (n,)."""
         return self.simulation.operations.integrator.forces[0].energies[: self.particles]
+
+    def pair_virials(self) -> np.ndarray:
+        """Half of each pair's r . F to each partner, (n,)."""
+        xx, yy = 0, 3  # of xx, xy, xz, yy, yz, zz
+        virials = self.simulation.operations.integrator.forces[0].virials[: self.particles]
+        return virials[:, xx] + virials[:, yy]
 
     def forces(self) -> np.ndarray:
         """Total force on each particle, (n, 2)."""

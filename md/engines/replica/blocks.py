@@ -2,7 +2,7 @@
 
 Neighbours in the sort are neighbours in space, so eight particles in a row share most of their neighbours. A block
 keeps one list of all of them, by species so that pair parameters stay in registers; each entry is read once and acts on
-eight particles, without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_energies take the
+eight particles, without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_sums take the
 place of their namesakes in neighbours.py and forces.py; nothing else differs between the programs of CPU and GPU.
 
 The arrays are padded to whole blocks with copies of the last particle, whose forces nobody reads.
@@ -109,8 +109,8 @@ def pair_forces(particles, neighbours, box, pairs):
         store(particles.fy, begin, fy)
 
 
-def pair_energies(particles, neighbours, box, pairs, energies):
-    """Set ``energies`` to half of each particle's pair energies, truncated and not shifted."""
+def pair_sums(particles, neighbours, box, pairs, energies, virials):
+    """Set ``energies`` and ``virials`` to half of what each particle's pairs have, truncated and not shifted."""
     fill_last_block(particles)
     nothing = splat(real(0))
     kinds = neighbours.count.shape[1]
@@ -118,7 +118,7 @@ def pair_energies(particles, neighbours, box, pairs, energies):
         begin = block * WIDTH
         last = min(begin + WIDTH, len(particles.slot)) - 1
         x, y = load(particles.x, begin), load(particles.y, begin)
-        energy = nothing
+        energy, virial = nothing, nothing
         for other in range(kinds):
             row = (block * kinds + other) * WIDTH
             cutoff2 = load(neighbours.cutoff2, row)
@@ -128,14 +128,19 @@ def pair_energies(particles, neighbours, box, pairs, energies):
                 dx, dy = apart(x, particles.x[j], box.scale_x), apart(y, particles.y[j], box.scale_y)
                 r2 = dx * dx + dy * dy
                 energy = energy + select(r2 < cutoff2, half_energy(r2, repulsion, attraction), nothing)
+                strength = force_over_distance(r2, repulsion, attraction)
+                virial = virial + select(r2 < cutoff2, r2 * strength, nothing)
         for j in range(begin, last + 1):
             row = (block * kinds + particles.species[j]) * WIDTH
             cutoff2 = load(neighbours.cutoff2, row)
             dx, dy = apart(x, particles.x[j], box.scale_x), apart(y, particles.y[j], box.scale_y)
             r2 = select(itself(j - begin), cutoff2, dx * dx + dy * dy)
-            own = half_energy(r2, load(neighbours.repulsion, row), load(neighbours.attraction, row))
-            energy = energy + select(r2 < cutoff2, own, nothing)
+            repulsion, attraction = load(neighbours.repulsion, row), load(neighbours.attraction, row)
+            energy = energy + select(r2 < cutoff2, half_energy(r2, repulsion, attraction), nothing)
+            strength = force_over_distance(r2, repulsion, attraction)
+            virial = virial + select(r2 < cutoff2, r2 * strength, nothing)
         store(energies, begin, energy)
+        store(virials, begin, virial * real(0.5))
 
 
 def apart(block, other, scale):

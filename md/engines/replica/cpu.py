@@ -10,6 +10,7 @@ from types import FunctionType
 import numpy as np
 from numba import njit
 
+from vitrify.md.engines.base import Measured
 from vitrify.md.engines.replica import blocks, layout, minimizer, serial, vectors
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Replica, Task
 from vitrify.md.engines.replica.state import LIST_FULL, BlockNeighbours
@@ -19,7 +20,7 @@ from vitrify.md.engines.replica.vectors import WIDTH
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 """Sums may be reordered, so that loops vectorise; NaN and infinity keep their meaning: failures are found by them."""
 
-ENTRIES = ("integrate_replica", "minimize_replica", "energies_replica", "forces_replica")
+ENTRIES = ("integrate_replica", "minimize_replica", "measure_replica", "forces_replica")
 
 SOURCE = fingerprint(serial, blocks, vectors)
 
@@ -64,7 +65,7 @@ class Cpu:
             origin = task.origins(np.array([row]), ensemble.filled[here], ensemble.positions[here])[0]
 
             def run(neighbours: BlockNeighbours) -> int:
-                replica.load(origin, ensemble.velocities[row])
+                replica.load(origin, ensemble.velocities[row], now)
                 ended, outcome.step[row] = single.integrate_replica(
                     replica.particles,
                     neighbours,
@@ -114,21 +115,29 @@ class Cpu:
 
         self.each(quench, rows)
 
-    def energies(self, task: Task, rows: Iterable[int], energies: np.ndarray) -> None:
-        """Set ``energies[row]`` to the pair energy of each particle."""
+    def measure(self, task: Task, rows: Iterable[int], measured: Measured) -> None:
+        """Set the rows ``rows`` of ``measured`` to the pair energy and virial of each particle."""
 
         def measure(row: int) -> None:
             replica = Replica.of(task, row, DOUBLE, WIDTH)
             replica.load(task.ensemble.positions[row], task.ensemble.velocities[row])
-            values = np.empty(len(replica.particles.x))
+            energies, virials = np.empty((2, len(replica.particles.x)))
 
             def run(neighbours: BlockNeighbours) -> int:
-                return double.energies_replica(
-                    replica.particles, neighbours, replica.grid, replica.box, replica.pairs, values, np.zeros(1)
+                return double.measure_replica(
+                    replica.particles,
+                    neighbours,
+                    replica.grid,
+                    replica.box,
+                    replica.pairs,
+                    energies,
+                    virials,
+                    np.zeros(1),
                 )
 
             self.with_room(run, replica)
-            energies[row, replica.particles.slot] = values[: len(replica.particles.slot)]
+            slot = replica.particles.slot
+            measured.energies[row, slot], measured.virials[row, slot] = energies[: len(slot)], virials[: len(slot)]
 
         self.each(measure, rows)
 

@@ -17,6 +17,7 @@ import numpy as np
 from numba import config, cuda, from_dtype
 
 from vitrify.md.engines.replica import block, kernels, layout
+from vitrify.md.engines.replica.graphics import gpu_numbers, why_no_gpu
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Task
 from vitrify.md.engines.replica.state import UNFINISHED
 from vitrify.md.engines.replica.targets import compile_program, fingerprint
@@ -168,9 +169,9 @@ def devices_of(name: str) -> tuple[int, ...]:
     Raises:
         ValueError: for a GPU that is not there.
     """
-    there = tuple(range(len(cuda.gpus))) if cuda.is_available() else ()
+    there = gpu_numbers()
     if not there:
-        raise ValueError("device: got 'gpu', but no CUDA GPU can be used here; expected a driver and vitrify[gpu]")
+        raise ValueError(f"device: got {name!r}, but no CUDA GPU can be used here: {why_no_gpu()}")
     if name == "gpu":
         return there
     numbers = name.removeprefix("gpu:").split(",")

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Minimized, Thermostat
+from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Measured, Minimized, Thermostat
 from vitrify.md.engines.replica import tuning
 from vitrify.md.engines.replica.cpu import Cpu
+from vitrify.md.engines.replica.graphics import gpu_is_there, gpu_name
 from vitrify.md.engines.replica.layout import Outcome, Task
 from vitrify.md.engines.replica.state import LOST, MOST_LANES, TOO_FAST
 from vitrify.md.engines.validation import check_ensemble, check_externals, check_thermostat
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External
-from vitrify.md.model import PairTable
+from vitrify.md.model import PairTable, minimum_image
 
 if TYPE_CHECKING:
     from vitrify.md.engines.replica.cuda import Gpus
@@ -102,6 +103,11 @@ class ReplicaEngine:
         object.__setattr__(self, "processor", cpu if device == "cpu" else gpus(device, self.lanes, threads))
 
     @property
+    def splits_exactly(self) -> bool:
+        """True: n steps and n more are 2n bit for bit."""
+        return True
+
+    @property
     def settings(self) -> dict[str, float]:
         """What a run must keep to go on bit for bit; its provenance holds it."""
         return {name: getattr(self, name) for name in tuning.SETTINGS}
@@ -172,6 +178,7 @@ class ReplicaEngine:
             step=outcome.step,
             failure=ended(failure, outcome),
             origin=outcome.origin,
+            travelled=outcome.travelled,
         )
 
     def minimize(
@@ -197,7 +204,13 @@ class ReplicaEngine:
         rows = to_run(ensemble, failure)
         outcome = Outcome.of(ensemble, rows)
         self.processor.minimize(task, rows, fmax, MOST_EVALUATIONS, outcome)
-        minimized = replace(ensemble, positions=outcome.positions, failure=ended(failure, outcome), origin=None)
+        minimized = replace(
+            ensemble,
+            positions=outcome.positions,
+            failure=ended(failure, outcome),
+            origin=None,
+            travelled=gone_to(ensemble, outcome.positions),
+        )
         return Minimized(
             ensemble=minimized,
             energies=self.energies(minimized),
@@ -206,15 +219,24 @@ class ReplicaEngine:
             evaluations=outcome.evaluations,
         )
 
+    def measure(self, ensemble: Ensemble) -> Measured:
+        """Pair energies and virials, (R, N) each in double precision, from one pass; NaN without finite positions.
+
+        Raises:
+            ValueError: for an ensemble that does not fit the pair table.
+        """
+        task, shape = self.task(ensemble, skin=0.0), ensemble.species.shape
+        measured = Measured(energies=np.zeros(shape), virials=np.zeros(shape))
+        self.cpu.measure(task, measurable(ensemble, measured.energies, measured.virials), measured)
+        return measured
+
     def energies(self, ensemble: Ensemble) -> np.ndarray:
         """Pair energies (R, N) in double precision, truncated and not shifted [eps_AA]; NaN without finite positions.
 
         Raises:
             ValueError: for an ensemble that does not fit the pair table.
         """
-        task, values = self.task(ensemble, skin=0.0), np.zeros(ensemble.species.shape)
-        self.cpu.energies(task, measurable(ensemble, values), values)
-        return values
+        return self.measure(ensemble).energies
 
     def forces(self, ensemble: Ensemble, externals: Sequence[External] = ()) -> np.ndarray:
         """Forces (R, N, 2) in double precision [eps_AA / sigma_AA]; NaN without finite positions.
@@ -249,21 +271,6 @@ class ReplicaEngine:
         )
 
 
-def gpu_is_there() -> bool:
-    """Whether a CUDA GPU can be used."""
-    from numba import cuda
-
-    return cuda.is_available()
-
-
-def gpu_name() -> str:
-    """What the GPU is called."""
-    from numba import cuda
-
-    name = cuda.get_current_device().name
-    return name.decode() if isinstance(name, bytes) else str(name)
-
-
 def gpus(device: str, lanes: int, threads: int) -> Gpus:
     """The GPUs that ``device`` names; their program is not touched where none is asked for."""
     if device != "gpu" and not device.startswith("gpu:"):
@@ -295,11 +302,22 @@ def to_run(ensemble: Ensemble, failure: Sequence[str]) -> list[int]:
     return [row for row in range(ensemble.replicas) if holds[row] and not failure[row]]
 
 
-def measurable(ensemble: Ensemble, values: np.ndarray) -> list[int]:
+def measurable(ensemble: Ensemble, *values: np.ndarray) -> list[int]:
     """The replicas with particles at finite positions; the values of those with others become NaN."""
     finite = (np.isfinite(ensemble.positions).all(axis=2) | ~ensemble.filled).all(axis=1)
-    values[~finite] = np.nan
+    for value in values:
+        value[~finite] = np.nan
     return np.flatnonzero(finite & ensemble.filled.any(axis=1)).tolist()
+
+
+def gone_to(ensemble: Ensemble, positions: np.ndarray) -> np.ndarray | None:
+    """How far each particle has travelled once it is at ``positions``, by the shortest way there."""
+    if ensemble.travelled is None:
+        return None
+    with np.errstate(invalid="ignore"):  # what failed may be anywhere
+        moved = positions - ensemble.positions
+    shortest = minimum_image(moved, np.where(ensemble.periodic, ensemble.box, np.inf)[:, None])
+    return ensemble.travelled + np.where(ensemble.filled[..., None], shortest, 0.0)
 
 
 def ended(failure: Sequence[str], outcome: Outcome) -> tuple[str, ...]:

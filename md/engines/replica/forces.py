@@ -63,11 +63,11 @@ def external_forces(particles, box, externals):
         barrier()
 
 
-def pair_energies(particles, neighbours, box, pairs, energies):
-    """Set ``energies`` to half of each particle's pair energies, truncated and not shifted."""
+def pair_sums(particles, neighbours, box, pairs, energies, virials):
+    """Set ``energies`` and ``virials`` to half of what each particle's pairs have, truncated and not shifted."""
     for i in range(lane(), len(particles.slot), lanes()):
         x, y, species = particles.x[i], particles.y[i], particles.species[i]
-        energy = real(0)
+        energy, virial = real(0), real(0)
         for other in range(neighbours.count.shape[0]):
             cutoff2 = pairs.cutoff2[species, other]
             repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
@@ -77,5 +77,7 @@ def pair_energies(particles, neighbours, box, pairs, energies):
                 dy = real(fixed(y - particles.y[j])) * box.scale_y
                 r2 = dx * dx + dy * dy
                 energy += half_energy(r2, repulsion, attraction) if r2 < cutoff2 else real(0)
+                virial += r2 * force_over_distance(r2, repulsion, attraction) if r2 < cutoff2 else real(0)
         energies[i] = energy
+        virials[i] = real(0.5) * virial
     barrier()

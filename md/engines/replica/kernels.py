@@ -33,7 +33,7 @@ coordinate = int32
 """The compiler's name for fixed-point numbers, bound anew for each precision."""
 
 
-def particles_of(size, built, velocities, species, slot, place, forces, shared, row):
+def particles_of(size, built, velocities, species, slot, place, forces, way, shared, row):
     """The particles of replica ``row``, with their coordinates in shared memory."""
     n = size[row]
     return Particles(
@@ -48,6 +48,8 @@ def particles_of(size, built, velocities, species, slot, place, forces, shared, 
         place[row],
         built[row, 0, :n],
         built[row, 1, :n],
+        way[row, 0],
+        way[row, 1],
     )
 
 
@@ -80,7 +82,7 @@ def leave_coordinates(particles, now):
 
 
 def integrate_kernel(
-    size, now, built, velocities, species, slot, place, forces, order, spare, spare_real, cells, counts, ids,
+    size, now, built, velocities, species, slot, place, way, forces, order, spare, spare_real, cells, counts, ids,
     lengths, shape, table, tethered, sites, springs, wall_start, wall_stiffness, ended, clock, max_force, fire,
     knot_step, knot_kt, member, freedom, memory, seed, replica, time_step, steps,
 ):  # fmt: skip
@@ -90,7 +92,7 @@ def integrate_kernel(
         return
     scratch = cuda.shared.array(SCRATCH, float64)
     shared = cuda.shared.array(0, coordinate)
-    particles = particles_of(size, built, velocities, species, slot, place, forces, shared, row)
+    particles = particles_of(size, built, velocities, species, slot, place, forces, way, shared, row)
     take_coordinates(particles)
     how, at = integrate_replica(
         particles,
@@ -114,7 +116,7 @@ def integrate_kernel(
 
 
 def minimize_kernel(
-    size, now, built, velocities, species, slot, place, forces, order, spare, spare_real, cells, counts, ids,
+    size, now, built, velocities, species, slot, place, way, forces, order, spare, spare_real, cells, counts, ids,
     lengths, shape, table, tethered, sites, springs, wall_start, wall_stiffness, ended, clock, max_force, fire,
     fmax, evaluations,
 ):  # fmt: skip
@@ -124,7 +126,7 @@ def minimize_kernel(
         return
     scratch = cuda.shared.array(SCRATCH, float64)
     shared = cuda.shared.array(0, coordinate)
-    particles = particles_of(size, built, velocities, species, slot, place, forces, shared, row)
+    particles = particles_of(size, built, velocities, species, slot, place, forces, way, shared, row)
     take_coordinates(particles)
     how, strongest, spent = minimize_replica(
         particles,

@@ -76,11 +76,26 @@ class Geometry:
 
     def decode(self, coordinates: np.ndarray) -> np.ndarray:
         """Fixed point to positions; in single precision ``encode`` of it gives back every bit."""
-        return coordinates * (self.lengths / self.precision.period) + self.centre
+        return coordinates * self.scale + self.centre
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(2,) length of one fixed-point step [sigma_AA]."""
+        return self.lengths / self.precision.period
+
+    def gone_on(self, travelled: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """``travelled`` (..., 2) and ``steps`` more fixed-point ones, in whole steps, so that no sum is ever rounded.
+
+        >>> box = Geometry.of(np.array([10.0, 10.0]), (True, True), 3.0, SINGLE)
+        >>> once = box.gone_on(np.zeros(2), np.array([7 << 34, 3]))
+        >>> bool((once == box.gone_on(box.gone_on(np.zeros(2), np.array([5 << 34, 1])), np.array([2 << 34, 2]))).all())
+        True
+        """
+        return (np.rint(travelled / self.scale) + steps) * self.scale
 
     def state(self, skin: float, reach: float, particles: int) -> Box:
         """What the program needs to know."""
-        real, scale = self.precision.real, self.lengths / self.precision.period
+        real, scale = self.precision.real, self.scale
         most = CELLS_PER_PARTICLE * particles
         columns = int(np.clip(self.lengths[0] // reach, 1, most))
         rows = int(np.clip(self.lengths[1] // ROW_HEIGHT, 1, max(most // columns, 1)))
@@ -109,7 +124,12 @@ def pair_parameters(pairs: PairTable, skin: float, precision: Precision) -> Pair
     )
 
 
-def particle_arrays(particles: int, slots: int, padding: int, precision: Precision) -> Particles:
+def steps_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Fixed-point steps from ``start`` to ``end``, the shorter way round a period, int64."""
+    return (end - start).astype(np.int64)
+
+
+def particle_arrays(particles: int, slots: int, padding: int, precision: Precision, tracked: bool) -> Particles:
     """Room for one replica's particles, rounded up to a multiple of ``padding`` where vectors want it."""
     longer = -(-particles // padding) * padding
     fixed, real = precision.fixed, precision.real
@@ -125,6 +145,8 @@ def particle_arrays(particles: int, slots: int, padding: int, precision: Precisi
         place=np.full(slots, -1, np.int32),
         built_x=np.empty(particles, fixed),
         built_y=np.empty(particles, fixed),
+        way_x=np.zeros(slots if tracked else 0, np.int64),
+        way_y=np.zeros(slots if tracked else 0, np.int64),
     )
 
 
@@ -210,6 +232,10 @@ class Task:
         """How far the neighbour lists reach [sigma_AA]."""
         return self.pairs.longest_cutoff + self.skin
 
+    def tracks(self, precision: Precision) -> bool:
+        """Whether the ways of particles are to be followed: in dynamics, where the ensemble asks for it."""
+        return precision is SINGLE and self.ensemble.travelled is not None
+
     def origins(self, rows: np.ndarray, filled: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Where neighbour lists were last built; the positions, where that is not known of every particle.
 
@@ -236,6 +262,7 @@ class Outcome:
     ended: np.ndarray
     max_force: np.ndarray
     evaluations: np.ndarray
+    travelled: np.ndarray | None
 
     @classmethod
     def of(cls, ensemble: Ensemble, running: Sequence[int]) -> Outcome:
@@ -249,6 +276,7 @@ class Outcome:
             ended=np.full(ensemble.replicas, DONE),
             max_force=np.full(ensemble.replicas, np.nan),
             evaluations=np.zeros(ensemble.replicas, np.int64),
+            travelled=None if ensemble.travelled is None else ensemble.travelled.copy(),
         )
         outcome.positions[idle], outcome.velocities[idle] = ensemble.positions[idle], ensemble.velocities[idle]
         outcome.origin[idle] = np.nan
@@ -280,17 +308,21 @@ class Replica(NamedTuple):
             slots=slots,
             species=ensemble.species[row, slots],
             geometry=geometry,
-            particles=particle_arrays(len(slots), ensemble.slots, padding, precision),
+            particles=particle_arrays(len(slots), ensemble.slots, padding, precision, task.tracks(precision)),
             grid=grid_arrays(len(slots), box, precision),
             box=box,
             pairs=pair_parameters(task.pairs, task.skin, precision),
             externals=external_arrays(task.externals, row, geometry),
         )
 
-    def load(self, positions: np.ndarray, velocities: np.ndarray) -> None:
-        """Fill in the particles from positions and velocities by slot."""
+    def load(self, positions: np.ndarray, velocities: np.ndarray, now: np.ndarray | None = None) -> None:
+        """Fill in the particles from positions and velocities by slot; their ways lead from ``now``, in fixed point."""
         particles, count = self.particles, len(self.slots)
-        particles.x[:count], particles.y[:count] = self.geometry.encode(positions[self.slots]).T
+        coordinates = self.geometry.encode(positions[self.slots])
+        particles.x[:count], particles.y[:count] = coordinates.T
+        particles.built_x[:], particles.built_y[:] = coordinates.T
+        if len(particles.way_x) and now is not None:
+            particles.way_x[self.slots], particles.way_y[self.slots] = steps_between(now[self.slots], coordinates).T
         particles.vx[:], particles.vy[:] = velocities[self.slots].T
         particles.species[:count] = self.species
         particles.slot[:] = self.slots
@@ -307,4 +339,9 @@ class Replica(NamedTuple):
         outcome.origin[self.row] = np.nan
         outcome.positions[rows] = self.geometry.decode(np.stack([particles.x, particles.y], axis=1)[:count])
         outcome.velocities[rows] = np.stack([particles.vx, particles.vy], axis=1)
-        outcome.origin[rows] = self.geometry.decode(np.stack([particles.built_x, particles.built_y], axis=1))
+        built = np.stack([particles.built_x, particles.built_y], axis=1)
+        outcome.origin[rows] = self.geometry.decode(built)
+        if len(particles.way_x) and before.travelled is not None and outcome.travelled is not None:
+            here = np.stack([particles.x, particles.y], axis=1)[:count]
+            way = np.stack([particles.way_x, particles.way_y], axis=1)[particles.slot] + steps_between(built, here)
+            outcome.travelled[rows] = self.geometry.gone_on(before.travelled[rows], way)

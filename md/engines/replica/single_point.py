@@ -1,17 +1,17 @@
-"""Energies and forces of one replica as it stands."""
+"""Energies, virials and forces of one replica as it stands."""
 
 from __future__ import annotations
 
 from vitrify.md.engines.replica.dynamics import all_forces, rebuild
-from vitrify.md.engines.replica.forces import pair_energies
+from vitrify.md.engines.replica.forces import pair_sums
 from vitrify.md.engines.replica.state import DONE, LIST_FULL
 
 
-def energies_replica(particles, neighbours, grid, box, pairs, energies, scratch):
-    """Set ``energies`` to the pair energy of each particle; returns how it ended."""
+def measure_replica(particles, neighbours, grid, box, pairs, energies, virials, scratch):
+    """Set ``energies`` and ``virials`` to the pair energy and virial of each particle; returns how it ended."""
     if not rebuild(particles, neighbours, grid, box, pairs, scratch):
         return LIST_FULL
-    pair_energies(particles, neighbours, box, pairs, energies)
+    pair_sums(particles, neighbours, box, pairs, energies, virials)
     return DONE
 
 

@@ -31,6 +31,8 @@ class Particles(NamedTuple):
     place: np.ndarray  # (slots,) the inverse of slot; -1 for an empty slot
     built_x: np.ndarray  # coordinates at the last build of the neighbour list
     built_y: np.ndarray
+    way_x: np.ndarray  # (slots,) fixed-point steps gone up to the last build, by slot; (0,) where nobody asks
+    way_y: np.ndarray
 
 
 class Grid(NamedTuple):

@@ -32,6 +32,7 @@ class Batch(NamedTuple):
     species: Any  # (R, N)
     slot: Any  # (R, N)
     place: Any  # (R, N)
+    way: Any  # (R, 2, N) steps gone up to the last build, by slot; (R, 2, 0) where nobody asks
     forces: Any  # (R, 2, N)
     order: Any  # (R, 3, N) for sorting, as are the next three
     spare: Any  # (R, N)
@@ -93,6 +94,7 @@ class Wave:
             "species": ((slots,), np.int32),
             "slot": ((slots,), np.int32),
             "place": ((slots,), np.int32),
+            "way": ((2, slots if self.task.tracks(self.precision) else 0), np.int64),
         }
 
     def scratch_arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
@@ -166,8 +168,11 @@ class Wave:
             positions = np.where(filled[..., None], ensemble.positions[rows], 0.0)
             origin = self.task.origins(rows, filled, positions) if moving else positions
             velocities = ensemble.velocities[rows] if moving else np.zeros_like(positions)
-            arrays["now"][part] = np.moveaxis(geometry.encode(positions), 2, 1)
-            arrays["built"][part] = np.moveaxis(in_order(geometry.encode(origin), slot), 2, 1)
+            now, built = geometry.encode(positions), geometry.encode(origin)
+            arrays["now"][part] = np.moveaxis(now, 2, 1)
+            arrays["built"][part] = np.moveaxis(in_order(built, slot), 2, 1)
+            if self.task.tracks(self.precision):
+                arrays["way"][part] = np.moveaxis(layout.steps_between(now, built), 2, 1)
             arrays["velocities"][part] = np.moveaxis(in_order(velocities, slot), 2, 1)
             arrays["species"][part] = in_order(ensemble.species[rows], slot)
             arrays["slot"][part] = slot
@@ -178,7 +183,7 @@ class Wave:
 
     def read(self, device: Batch, outcome: Outcome) -> list[int]:
         """Write down where the replicas came to; returns those whose lists were full, to be run again."""
-        names = ("ended", "clock", "now", *(("built", "velocities", "slot") if self.precision is SINGLE else ()))
+        names = ("ended", "clock", "now", *(("built", "velocities", "slot", "way") if self.precision is SINGLE else ()))
         host: Mapping[str, np.ndarray] = {name: getattr(device, name).copy_to_host() for name in names}
         ensemble, geometries, full = self.task.ensemble, self.geometries, host["ended"] == LIST_FULL
         every = ensemble.filled
@@ -194,10 +199,16 @@ class Wave:
             if self.precision is SINGLE:
                 slot = host["slot"][well]
                 velocities = to_slots(np.moveaxis(host["velocities"][well], 1, 2), slot)
-                origin = geometry.decode(to_slots(np.moveaxis(host["built"][well], 1, 2), slot))
+                built = to_slots(np.moveaxis(host["built"][well], 1, 2), slot)
+                origin = geometry.decode(built)
                 outcome.velocities[rows] = np.where(filled, velocities, ensemble.velocities[rows])
                 outcome.origin[rows] = np.where(filled, origin, np.nan)
                 outcome.step[rows] = host["clock"][well]
+                if ensemble.travelled is not None and outcome.travelled is not None:
+                    way = np.moveaxis(host["way"][well], 1, 2)
+                    way = way + layout.steps_between(built, np.moveaxis(host["now"][well], 1, 2))
+                    travelled = geometry.gone_on(ensemble.travelled[rows], way)
+                    outcome.travelled[rows] = np.where(filled, travelled, ensemble.travelled[rows])
 
         self.in_parts(unload)
         outcome.ended[self.rows[~full]] = host["ended"][~full]

@@ -177,10 +177,10 @@ def read_films(source: RunDirectory) -> tuple[Ensemble, np.ndarray]:
     recipe = deposition_spec(source)
     if source.spec["protocol"] != "deposit" or not source.finished:
         raise ValueError(f"{source.path}: expected a finished deposition")
-    replicas = [replica for replica in source.replicas if recipe.injections in source.stored_frames(replica)]
-    if not replicas:
+    films = dict(source.configurations(recipe.injections))
+    if not films:
         raise ValueError(f"{source.path}: got no film that came to its end")
-    ends = [source.configuration(replica, recipe.injections) for replica in replicas]
+    replicas, ends = sorted(films), [films[replica] for replica in sorted(films)]
     sites = [source.configuration(replica, 0).positions for replica in replicas]
     shape = (len(replicas), recipe.slots)
     positions, velocities = np.zeros((*shape, 2)), np.zeros((*shape, 2))
@@ -234,9 +234,7 @@ def _record(
     ensemble, sites = ensemble.select(well), sites[well]
     found = mover.minimize(ensemble, externals=_externals(ensemble, sites, spec))
     kt_set = float(spec.schedule.kt(spec.melt_steps + frame * (spec.ramp_steps // spec.frames)))
-    for row in range(ensemble.replicas):
-        writer.append_configuration(ensemble, row, frame, kt_set)
-        writer.append_configuration(found.ensemble, row, frame, kt_set, inherent=True)
+    writer.write_frame(frame, kt_set, ensemble, inherent=found.ensemble)
     writer.append_rows(
         {
             "replica": ensemble.replica,

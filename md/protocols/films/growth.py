@@ -151,10 +151,11 @@ def _record(writer: RunWriter, growth: Growth, spec: DepositionSpec, mover: Engi
     columns = describe_films(ensemble, mover)
     last = frame == spec.injections
     if frame == 0 or last or (spec.store_every and frame % spec.store_every == 0):
-        for row in range(ensemble.replicas):
-            writer.append_configuration(ensemble, row, frame, spec.substrate_kt, velocities=True)
+        found = None
         if frame:
-            columns |= _quench(writer, growth, well, spec, mover)
+            found, energies = _quench(growth, well, spec, mover)
+            columns |= energies
+        writer.write_frame(frame, spec.substrate_kt, ensemble, inherent=found, velocities=True)
     writer.append_rows(
         {
             "replica": ensemble.replica,
@@ -168,14 +169,12 @@ def _record(writer: RunWriter, growth: Growth, spec: DepositionSpec, mover: Engi
 
 
 def _quench(
-    writer: RunWriter, growth: Growth, well: np.ndarray, spec: DepositionSpec, mover: Engine
-) -> dict[str, np.ndarray]:
-    """Inherent structures of the whole films with their tethers, stored; what the table says of them."""
+    growth: Growth, well: np.ndarray, spec: DepositionSpec, mover: Engine
+) -> tuple[Ensemble, dict[str, np.ndarray]]:
+    """Inherent structures of the whole films with their tethers, and what the table says of them."""
     ensemble = growth.ensemble.select(well)
     found = mover.minimize(ensemble, externals=externals(ensemble, spec, growth.sites[well]))
-    for row in range(ensemble.replicas):
-        writer.append_configuration(found.ensemble, row, int(growth.injection), spec.substrate_kt, inherent=True)
-    return {
+    return found.ensemble, {
         "inherent_energy": mean_over_film(ensemble, found.energies),
         "max_force": found.max_force,
         "converged": found.converged,

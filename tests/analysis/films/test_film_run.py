@@ -50,10 +50,8 @@ def crystals(spec: DepositionSpec, spacing: float) -> Ensemble:
 def write_run(path, settings, frames: dict[int, tuple[float, Ensemble]], converged=True) -> RunDirectory:
     with RunWriter.create(path, settings, {}, columns=FILM_COLUMNS) as writer:
         for frame, (kt_set, ensemble) in frames.items():
-            for row in range(ensemble.replicas):
-                writer.append_configuration(ensemble, row, frame, kt_set, inherent=True)
-                if ensemble.velocities.any():
-                    writer.append_configuration(ensemble, row, frame, kt_set, velocities=True)
+            moving = bool(ensemble.velocities.any())
+            writer.write_frame(frame, kt_set, ensemble, inherent=ensemble, velocities=moving)
             count = ensemble.replicas
             writer.append_rows(
                 {

@@ -40,8 +40,7 @@ def run(tmp_path):
         "reid", seed=1, replicas=2, box_length=float(COLUMNS_OF_SITES), substrate_particles=20, bulk_slab=(6.0, 16.0)
     )
     with RunWriter.create(tmp_path / "films", spec.to_dict(), {}) as writer:
-        for replica in (0, 1):
-            writer.append_configuration(films, replica, 1, 0.14, inherent=True)
+        writer.write_frame(1, 0.14, films, inherent=films)
         writer.append_rows({"replica": np.arange(2), "frame": np.ones(2, int), "step": np.zeros(2, int)})
         return writer.finish()
 

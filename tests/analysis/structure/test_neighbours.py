@@ -1,8 +1,14 @@
+import freud
 import numpy as np
 import pytest
 
 from vitrify.analysis.structure.energies import particle_energies
-from vitrify.analysis.structure.neighbours import neighbours_within, voronoi_neighbours
+from vitrify.analysis.structure.neighbours import (
+    nearest_neighbours,
+    neighbours_within,
+    voronoi_cells,
+    voronoi_neighbours,
+)
 from vitrify.md.model import EMPTY, A, B, kob_andersen_pairs, minimum_image, pair_energies_and_forces
 
 
@@ -65,6 +71,52 @@ def test_voronoi_neighbours_of_a_bulk_obey_euler(liquid):
     assert len(near.i) == 6 * len(liquid.positions)
     forth, back = set(zip(near.i, near.j, strict=True)), set(zip(near.j, near.i, strict=True))
     assert forth == back
+
+
+def test_voronoi_cells_are_those_of_freud(liquid):
+    points = np.zeros((len(liquid.positions), 3), dtype=np.float32)
+    points[:, :2] = liquid.positions - liquid.box * np.rint(liquid.positions / liquid.box)
+    voronoi = freud.locality.Voronoi()
+    voronoi.compute((freud.box.Box(Lx=liquid.box[0], Ly=liquid.box[1], is2D=True), points))
+    cells = voronoi_cells(liquid.positions, liquid.box, liquid.periodic)
+    order = np.lexsort((voronoi.nlist[:][:, 1], voronoi.nlist[:][:, 0]))
+    np.testing.assert_array_equal(np.stack([cells.near.i, cells.near.j], axis=1), voronoi.nlist[:][order])
+    np.testing.assert_allclose(cells.side, voronoi.nlist.weights[order], atol=2e-4)
+    np.testing.assert_allclose(cells.area, voronoi.volumes, rtol=2e-4)
+
+
+@pytest.mark.parametrize("edge", [3.0, 6.0, 40.0])
+def test_voronoi_areas_fill_the_box(edge):
+    """Dense, a few particles in a small box, and so few in a large one that images from its far end count."""
+    positions = np.random.default_rng(7).uniform(-50, 50, (25, 2))
+    cells = voronoi_cells(positions, np.array([edge, edge]), (True, True))
+    assert cells.area.sum() == pytest.approx(edge**2, rel=1e-12)
+    assert len(cells.near.i) == 6 * 25
+
+
+def test_cells_at_a_surface_are_open(film):
+    cells = voronoi_cells(film.positions, film.box, film.periodic)
+    surface = film.positions[:, 1] > film.positions[:, 1].max() - 0.5
+    assert not cells.closed[surface].any()
+    assert cells.closed.mean() > 0.5
+    assert np.isfinite(cells.area[cells.closed]).all()
+    assert np.isnan(cells.area[~cells.closed]).all()
+
+
+@pytest.mark.parametrize("periodic", [(True, True), (True, False)])
+def test_nearest_neighbours_are_those_of_brute_force(periodic):
+    positions = np.random.default_rng(3).uniform(-6, 14, size=(120, 2))
+    box = np.array([9.0, 11.0])
+    _, separation = brute_force(2.5, positions, box, periodic)
+    distance = np.hypot(separation[..., 0], separation[..., 1])
+    np.fill_diagonal(distance, np.inf)
+    for k in (1, 3, 6):
+        expected = np.zeros(distance.shape, dtype=bool)
+        np.put_along_axis(expected, np.argsort(distance, axis=1)[:, :k], True, axis=1)
+        near = nearest_neighbours(k, positions, box, periodic)
+        np.testing.assert_array_equal(np.stack([near.i, near.j], axis=1), np.argwhere(expected | expected.T))
+    with pytest.raises(ValueError, match="k: got 120 nearest neighbours of 120 particles"):
+        nearest_neighbours(120, positions, box, periodic)
 
 
 def test_energies_of_the_lammps_single_points(single_point):

@@ -7,6 +7,7 @@ import pytest
 from vitrify.md.engines import registry
 from vitrify.md.engines.registry import available_engines, check_device, choose_engine, get_engine
 from vitrify.md.engines.replica.engine import MOST_PARTICLES
+from vitrify.md.engines.replica.graphics import why_no_gpu
 from vitrify.md.model import kob_andersen_pairs
 
 PAIRS = kob_andersen_pairs()
@@ -92,6 +93,63 @@ def test_what_is_here_is_listed(monkeypatch):
     assert replica.devices[0] == "cpu"
     assert not hoomd.installed
     assert hoomd.how_to_get == "conda install -c conda-forge hoomd"
+
+
+def test_why_there_is_no_gpu(monkeypatch):
+    """A machine with a driver, as Numba sees it."""
+    from numba import cuda
+
+    monkeypatch.setattr(cuda, "is_available", lambda: True)
+    monkeypatch.setattr(cuda, "cuda_error", lambda: None)
+    monkeypatch.setattr(cuda, "implementation", "NVIDIA", raising=False)
+    assert why_no_gpu() == ""
+    monkeypatch.setattr(cuda, "is_available", lambda: False)
+    assert "no CUDA runtime: pip install 'vitrify[gpu13]'" in why_no_gpu()
+    monkeypatch.setattr(cuda, "cuda_error", lambda: "\nCUDA driver library cannot be found.\nIf you are sure ...")
+    assert why_no_gpu() == "CUDA driver library cannot be found"
+
+
+def test_numbas_own_cuda_target_is_not_taken_in_silence(monkeypatch):
+    from numba import cuda
+
+    monkeypatch.setattr(cuda, "is_available", lambda: True)
+    monkeypatch.setattr(cuda, "cuda_error", lambda: None)
+    monkeypatch.setattr(cuda, "implementation", "Built-in", raising=False)
+    choice = choose_engine("auto", pairs=PAIRS, particles=100)
+    assert choice.engine.device == "cpu"
+    assert "the default; numba-cuda is missing" in choice.reason
+    assert "vitrify[gpu" in choice.reason
+    with pytest.raises(ValueError, match=r"got 'gpu', but no CUDA GPU can be used here: numba-cuda is missing"):
+        get_engine("replica", pairs=PAIRS, device="gpu", particles=100)
+    assert "numba-cuda is missing" in available_engines()[0].why_no_gpu
+
+
+def test_auto_goes_on_with_the_engine_a_run_was_begun_with(gpu_here):
+    gpu_here(True)
+    goes_on = choose_engine("auto", pairs=PAIRS, particles=MOST_PARTICLES + 1, settings={"name": "replica"})
+    assert goes_on.engine.name == "replica"
+    assert goes_on.reason.endswith("the run was begun with it")
+
+
+@pytest.mark.hoomd
+def test_a_run_does_not_go_on_with_other_noise():
+    """HOOMD-blue 5.0 changed its random numbers: its thermostats go other ways from the same seed."""
+    facts = choose_engine("hoomd", pairs=PAIRS, device="cpu", particles=100).facts
+    settings = facts["engine_settings"]
+    again = choose_engine("auto", pairs=PAIRS, device="cpu", particles=100, settings={**settings, "buffer": 0.3})
+    assert (again.engine.name, again.engine.buffer) == ("hoomd", 0.3)
+    other = {"random123": "openrand", "openrand": "random123"}[settings["noise"]]
+    with pytest.raises(ValueError, match=rf"draw from {settings['noise']}; this run was begun .* and {other}"):
+        choose_engine("auto", pairs=PAIRS, device="cpu", particles=100, settings={**settings, "noise": other})
+
+
+@pytest.mark.hoomd
+def test_a_hoomd_without_gpu_says_so():
+    hoomd = available_engines()[1]
+    assert bool(hoomd.why_no_gpu) == (hoomd.devices == ("cpu",))
+    if hoomd.why_no_gpu:
+        with pytest.raises(ValueError, match="finds 0 GPUs here: "):
+            get_engine("hoomd", pairs=PAIRS, device="gpu", particles=100)
 
 
 @pytest.mark.hoomd

@@ -29,7 +29,7 @@ def apart(a, b, rows=slice(None)):
 
 def same(a, b):
     return all(np.array_equal(getattr(a, n), getattr(b, n), equal_nan=True)
-               for n in ("positions", "velocities", "origin", "step"))
+               for n in ("positions", "velocities", "origin", "step", "travelled"))
 
 model, rng = KobAndersen2D(particles=36), np.random.default_rng(2)
 pairs, length = model.pairs, model.box_length
@@ -45,8 +45,10 @@ bulk = replace(bulk, positions=cpu.minimize(bulk, 1e-4).ensemble.positions)
 report = {"device": gpu.device}
 
 bath = Thermostat(schedule=TemperatureSchedule.ramp(1.0, 0.4, start=0, steps=30))
+bulk = replace(bulk, travelled=np.zeros_like(bulk.positions))
 whole = gpu.integrate(bulk, 10, bath)
 report["bulk"] = apart(whole, cpu.integrate(bulk, 10, bath))
+report["travelled"] = float(abs(whole.travelled - cpu.integrate(bulk, 10, bath).travelled).max())
 report["rebuilt"] = not np.array_equal(whole.origin, bulk.positions)
 report["restart"] = same(gpu.integrate(gpu.integrate(bulk, 6, bath), 4, bath), whole)
 
@@ -104,6 +106,7 @@ def test_trajectories_are_those_of_the_cpu_to_single_precision(report):
     assert report["device"] == "gpu"
     assert report["bulk"] < 1e-5
     assert report["film"] < 1e-5
+    assert report["travelled"] < 1e-5
 
 
 def test_a_block_rebuilds_its_list_by_itself_and_restarts_bit_for_bit(report):

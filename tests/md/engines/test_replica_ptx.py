@@ -17,9 +17,9 @@ I32, I64, U16, F32, F64 = types.int32, types.int64, types.uint16, types.float32,
 def batch(fixed, real):
     """Types of the fields of wave.Batch, in order: what they hold, and how many axes they have."""
     fields = [
-        (I32, 1), (fixed, 3), (fixed, 3), (real, 3), (I32, 2), (I32, 2), (I32, 2), (real, 3), (I32, 3), (fixed, 2),
-        (real, 2), (I32, 3), (I32, 3), (U16, 4), (real, 2), (I64, 2), (real, 3), (I32, 1), (fixed, 3), (real, 2),
-        (fixed, 2), (real, 1), (I64, 1), (I64, 1), (F64, 1), (F64, 2),
+        (I32, 1), (fixed, 3), (fixed, 3), (real, 3), (I32, 2), (I32, 2), (I32, 2), (I64, 3), (real, 3), (I32, 3),
+        (fixed, 2), (real, 2), (I32, 3), (I32, 3), (U16, 4), (real, 2), (I64, 2), (real, 3), (I32, 1), (fixed, 3),
+        (real, 2), (fixed, 2), (real, 1), (I64, 1), (I64, 1), (F64, 1), (F64, 2),
     ]  # fmt: skip
     return [types.Array(kind, axes, "C") for kind, axes in fields]
 

@@ -41,12 +41,15 @@ def films():
 
 
 @pytest.mark.parametrize(("precision", "step"), [(SINGLE, 2e-8), (DOUBLE, 1e-14)])
-def test_there_and_back(films, precision, step):
+@pytest.mark.parametrize("tracked", [False, True])
+def test_there_and_back(films, precision, step, tracked):
+    if tracked:
+        films = replace(films, travelled=np.random.default_rng(5).normal(size=films.positions.shape))
     task = Task(ensemble=films, pairs=kob_andersen_pairs(), skin=0.5, time_step=0.005)
     rows = np.setdiff1d(np.arange(70), [3, 40])
     wave = Wave(task, rows, precision, room=8, threads=2)
     batch = wave.on_device(OnCard, lambda shape, kind: OnCard(np.full(shape, 77, kind)))
-    sent = sum(array.array.nbytes for array in batch[:14]) - batch.size.array.nbytes
+    sent = sum(array.array.nbytes for array in batch[:15]) - batch.size.array.nbytes
     assert sent == len(rows) * wave.bytes_of_one()
     batch.ended.array[:] = DONE
     batch.ended.array[5] = LIST_FULL
@@ -65,6 +68,8 @@ def test_there_and_back(films, precision, step):
         np.testing.assert_allclose(outcome.velocities[back], films.velocities[back], rtol=1e-6)
         assert films.origin is not None
         np.testing.assert_allclose(outcome.origin[back], films.origin[back], atol=40 * step)
+        if tracked:
+            np.testing.assert_allclose(outcome.travelled, films.travelled, atol=40 * step)
         assert outcome.step[back].tolist() == (back + 9).tolist()
 
 

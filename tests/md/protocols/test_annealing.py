@@ -36,4 +36,5 @@ def test_the_liquid_is_at_its_temperature(tmp_path):
     error = np.sqrt(2 * 2 * 0.8**2 / (2 * 144 - 2) / (20 * 6))
     assert abs(run.table["kt"].mean() - 0.8) < 5 * error
     assert run.spec["protocol"] == "anneal"
-    assert run.stored_frames(5) == [20]
+    assert run.stored_frames() == [20]
+    assert run.stored_replicas(20) == run.replicas

@@ -114,9 +114,9 @@ def test_energies_in_the_table_are_those_of_the_stored_configurations(tmp_path):
 )
 def test_only_what_was_asked_for_is_stored(tmp_path, store, frames):
     run = cool(quick(store=store, inherent=False, replicas=1), tmp_path / "run")
-    assert run.stored_frames(0) == frames
-    assert run.stored_frames(0, inherent=True) == []
-    assert len(list(run.path.glob("*.gsd"))) == (1 if frames else 0)
+    assert run.stored_frames() == frames
+    assert run.stored_frames(inherent=True) == []
+    assert len(list(run.path.glob("*.gsd"))) == len(frames)
     assert np.isnan(run.table["inherent_energy"]).all()
     assert not run.table["converged"].any()
 
@@ -268,7 +268,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             cool(quick(), tmp_path / "run", checkpoint_interval=0)
     unfinished = RunDirectory.open(tmp_path / "run")
-    assert unfinished.stored_frames(0) == [1, 2]
+    assert unfinished.stored_frames() == [1, 2]
     run = cool(quick(), tmp_path / "run", resume=True)
     assert (run.path / TABLE).read_bytes() == (whole.path / TABLE).read_bytes()
 

@@ -180,7 +180,7 @@ def test_everything_stays_between_substrate_and_wall(run):
     spec = deposition_spec(run)
     for replica in run.replicas:
         sites = run.configuration(replica, 0).positions
-        for frame in run.stored_frames(replica)[1:]:
+        for frame in run.stored_frames()[1:]:
             now = run.configuration(replica, frame)
             film = now.species != SUBSTRATE
             away = now.positions[~film] - sites

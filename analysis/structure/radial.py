@@ -1,0 +1,124 @@
+"""How densities around a particle depend on distance and direction: partial g(r), angles between bonds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrify.analysis.structure.surroundings import Surroundings
+from vitrify.md.model import A, B
+
+if TYPE_CHECKING:
+    from vitrify.md.store.frames import Configuration
+
+PAIRS = (("AA", A, A), ("AB", A, B), ("BB", B, B))
+SPECIES = (("A", A), ("B", B))
+
+RADIUS_RANGE = (0.6, 5.0)
+"""Where g(r) is resolved [sigma_AA]: from inside the closest contact at kT 2 to the fourth shell."""
+RADIUS_STEP = 0.05
+
+ANGLE_STEP = 5.0
+"""Width of a bin of angles [degrees]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadialDistribution:
+    """Partial radial distribution functions.
+
+    Attributes:
+        radius: (K,) middle of each bin [sigma_AA].
+        g: (3, K) g_AA, g_AB and g_BB; 1 for an ideal gas; NaN for a pair of species that is not there, or farther than
+            the configuration reaches.
+    """
+
+    radius: np.ndarray
+    g: np.ndarray
+
+
+def radial_distribution(
+    configuration: Configuration,
+    *,
+    radius_range: tuple[float, float] = RADIUS_RANGE,
+    step: float = RADIUS_STEP,
+) -> RadialDistribution:
+    """Partial g(r) of a bulk configuration, ``rho_b g_ab(r)`` being the density of b at distance r from an a.
+
+    Args:
+        configuration: periodic along both axes; for a film take :func:`radial_distribution_around` its bulk.
+        radius_range: first and last edge of the bins [sigma_AA]; NaN beyond half of the box.
+        step: width of a bin [sigma_AA].
+
+    Raises:
+        ValueError: for an open axis, along which no density is defined, or no bin.
+    """
+    if not all(configuration.periodic):
+        raise ValueError(f"g(r): got axes periodic {configuration.periodic}, expected a bulk configuration")
+    return radial_distribution_around(Surroundings(configuration), radius_range=radius_range, step=step)
+
+
+def radial_distribution_around(
+    around: Surroundings, *, radius_range: tuple[float, float] = RADIUS_RANGE, step: float = RADIUS_STEP
+) -> RadialDistribution:
+    """Partial g(r) around the members: centres are members, partners are all A and B.
+
+    ``g_ab(r) = n_ab(r) / (N_a rho_b 2 pi r dr)``. In a whole bulk configuration ``rho_b`` counts the partners that a
+    centre has, ``(N_b - delta_ab) / area``; in a slab it is the members' own density. Bins that reach beyond half of
+    the box, or beyond the material around the members, are NaN.
+
+    Args:
+        around: the configuration and its members.
+        radius_range: first and last edge of the bins [sigma_AA].
+        step: width of a bin [sigma_AA].
+    """
+    low, high = radius_range
+    if not (0 <= low < high and step > 0 and round((high - low) / step) >= 1):
+        raise ValueError(f"g(r): got radii {low} to {high} in steps of {step}, expected at least one bin")
+    bins = round((high - low) / step)
+    edges = low + step * np.arange(bins + 1)
+    near, species = around.near_matter, around.species
+    near = near if around.members.all() else near.select(around.members[near.i])
+    place = np.floor((near.distance - low) / step).astype(np.int64)
+    inside = (place >= 0) & (place < bins)
+    kind = 2 * species[near.i[inside]].astype(np.int64) + species[near.j[inside]]
+    found = np.bincount(kind * bins + place[inside], minlength=4 * bins).reshape(2, 2, bins)
+    shell = np.pi * np.diff(edges**2)
+    members = around.members.sum()
+    g = np.full((len(PAIRS), bins), np.nan)
+    for row, (_, a, b) in enumerate(PAIRS):
+        centres, others = int(around.of(a).sum()), int(around.of(b).sum()) - (a == b) * around.whole
+        if centres > 0 and others > 0:
+            g[row] = found[a, b] / (centres * others / members * around.density * shell)
+    known = edges[1:] <= min(around.reach, around.interior) * (1 + 1e-6)
+    return RadialDistribution(radius=(edges[1:] + edges[:-1]) / 2, g=np.where(known, g, np.nan))
+
+
+def bond_angles(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
+    """Distribution of the angle between two bonds of one particle, for A and for B at its centre.
+
+    All pairs of bonds of a member are counted; 60 degrees are a triangle, 108 a regular pentagon's own corner, 72 two
+    neighbours of five around a centre.
+
+    Returns:
+        angle: (K,) middle of each bin [degrees], 0 to 180.
+        density: (2, K) for A and B [1/degree], its integral 1; NaN for a species without pairs of bonds.
+    """
+    bins = round(180 / ANGLE_STEP)
+    near, species = around.bonds, around.species
+    degree = np.bincount(near.i, minlength=around.count)
+    direction = np.arctan2(near.separation[:, 1], near.separation[:, 0])
+    found = np.zeros((2, bins))
+    # The bond s places further in the list of the same particle, for every s.
+    for shift in range(1, int(degree.max(initial=0))):
+        one = np.flatnonzero(near.i[shift:] == near.i[:-shift])
+        centre = near.i[one]
+        one = one[around.members[centre]]
+        angle = np.abs(direction[one + shift] - direction[one])
+        angle = np.degrees(np.minimum(angle, 2 * np.pi - angle))
+        place = np.minimum((angle / ANGLE_STEP).astype(np.int64), bins - 1)
+        found += np.bincount(species[near.i[one]] * bins + place, minlength=2 * bins).reshape(2, bins)
+    total = found.sum(axis=1, keepdims=True)
+    density = np.divide(found, total * ANGLE_STEP, out=np.full(found.shape, np.nan), where=total > 0)
+    return ANGLE_STEP * (np.arange(bins) + 0.5), density

@@ -1,0 +1,83 @@
+"""Partial static structure factors, summed directly over wave vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitrify.analysis.structure.radial import PAIRS
+from vitrify.analysis.structure.surroundings import Surroundings
+from vitrify.md.model import A, B
+
+K_RANGE = (0.0, 15.0)
+"""Where S(k) is resolved [1/sigma_AA]: to beyond its second peak."""
+K_STEP = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureFactor:
+    """Partial structure factors after Ashcroft and Langreth.
+
+    Attributes:
+        k: (K,) middle of each bin of wave numbers [1/sigma_AA].
+        s: (3, K) S_AA, S_AB and S_BB; NaN for a bin that holds no wave vector of the box, or a missing species.
+    """
+
+    k: np.ndarray
+    s: np.ndarray
+
+
+def structure_factor(
+    around: Surroundings, *, k_range: tuple[float, float] = K_RANGE, step: float = K_STEP
+) -> StructureFactor:
+    """Partial S(k) of the members: ``S_ab(k) = <Re rho_a(k) rho_b(-k)> / sqrt(N_a N_b)``, ``rho(k) = sum exp(i k r)``.
+
+    The mean is over every wave vector of the box in a bin. S_AA and S_BB go to 1 at large k and S_AB to 0; the whole is
+    ``S(k) = sum_ab sqrt(x_a x_b) S_ab(k)``. freud, which knows no two-dimensional boxes, divides by the
+    number of all particles, so that its partials go to x_a (its issue 1313): they would be ``sqrt(x_a x_b)`` times
+    these. Faber and Ziman's are ``1 + (S_ab - delta_ab) / sqrt(x_a x_b)``.
+
+    Along an open axis a film has no wave vectors: those along the periodic axis alone are taken, (2 pi n / Lx, 0).
+
+    Source: Ashcroft and Langreth, Phys. Rev. 156, 685 (1967).
+
+    Args:
+        around: the configuration and its members.
+        k_range: first and last edge of the bins [1/sigma_AA]; k = 0 is left out.
+        step: width of a bin [1/sigma_AA].
+    """
+    low, high = k_range
+    if not (0 <= low < high and step > 0 and round((high - low) / step) >= 1):
+        raise ValueError(f"S(k): got k {low} to {high} in steps of {step}, expected at least one bin")
+    where = around.configuration
+    if not any(where.periodic):
+        raise ValueError("S(k): got no periodic axis, expected at least one")
+    bins = round((high - low) / step)
+    first = 2 * np.pi / where.box
+    most = [int(high / unit) if wraps else 0 for unit, wraps in zip(first, where.periodic, strict=True)]
+    density = []
+    for kind in (A, B):
+        x, y = where.positions[around.of(kind)].T
+        # Half of all wave vectors, n_x >= 0: the other half are their complex conjugates.
+        along_x = _phases(first[0] * x, 0, most[0])
+        along_y = _phases(first[1] * y, -most[1], most[1])
+        density.append(along_x.T @ along_y)
+    n_x, n_y = np.meshgrid(np.arange(most[0] + 1), np.arange(-most[1], most[1] + 1), indexing="ij")
+    number = np.hypot(first[0] * n_x, first[1] * n_y)
+    place = np.floor((number - low) / step).astype(np.int64)
+    counted = (place >= 0) & (place < bins) & ((n_x > 0) | (n_y > 0))
+    vectors = np.bincount(place[counted], minlength=bins)
+    s = np.full((len(PAIRS), bins), np.nan)
+    for row, (_, a, b) in enumerate(PAIRS):
+        product = (density[a] * density[b].conj()).real
+        size = np.sqrt(float(around.of(a).sum()) * float(around.of(b).sum()))
+        total = np.bincount(place[counted], weights=product[counted], minlength=bins)
+        if size > 0:
+            s[row] = np.divide(total, size * vectors, out=np.full(bins, np.nan), where=vectors > 0)
+    return StructureFactor(k=low + step * (np.arange(bins) + 0.5), s=s)
+
+
+def _phases(angle: np.ndarray, first: int, last: int) -> np.ndarray:
+    """``exp(i n angle)`` for n from ``first`` to ``last``, (particles, last - first + 1) complex128."""
+    return np.exp(1j * np.outer(angle, np.arange(first, last + 1)))
