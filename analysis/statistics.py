@@ -159,9 +159,9 @@ def mean_without_each(values: np.ndarray) -> np.ndarray:
 def jackknife(value: float, without: Sequence[np.ndarray], level: float = 0.95) -> Quantity:
     """A statistic of one or several groups of independent replicas, with its interval by the jackknife.
 
-    Its variance is the sum over groups of ``(n - 1) / n sum_i (s_i - mean s)^2``, where s_i is the statistic with replica
-    i of the group left out; the interval is ``value +- t error`` with Student's t at the degrees of freedom after
-    Welch and Satterthwaite. Of a mean over one group it is Student's own.
+    Its variance is the sum over groups of ``(n - 1) / n sum_i (s_i - mean s)^2``, where s_i is the statistic with
+    replica i of the group left out; the interval is ``value +- t error`` with Student's t at the degrees of freedom
+    after Welch and Satterthwaite. Of a mean over one group it is Student's own.
 
     Args:
         value: the statistic of all replicas.

@@ -62,8 +62,8 @@ class CoolingCurve:
     def lag(self) -> float:
         """How much warmer the mixture is than its thermostat is set, mean over frames and replicas [eps_AA].
 
-        A thermostat follows a ramp late by rate x time constant x heat capacity over the kinetic one: 0.019 at M = 2e4 for
-        Bussi's with 0.5 tau, a tenth of that at 2e5.
+        A thermostat follows a ramp late by rate x time constant x heat capacity over the kinetic one: 0.019 at M =
+        2e4 for Bussi's with 0.5 tau, a tenth of that at 2e5.
         """
         return float(np.nanmean(self.kt - self.kt_set)) if np.isfinite(self.kt).any() else 0.0
 
@@ -186,15 +186,15 @@ def require_frames(run: RunDirectory, protocol: str) -> None:
 
 
 def require_different_replicas(runs: Sequence[RunDirectory]) -> None:
-    """Raise ValueError when two runs of one ensemble hold the same replica: same seed and number, same random numbers."""
-    owner: dict[tuple[int, int], RunDirectory] = {}
-    for run in runs:
+    """Raise ValueError when two runs hold the same replica: same seed and number, so the same random numbers."""
+    owner: dict[tuple[int, int], int] = {}
+    for place, run in enumerate(runs):
         for replica in run.replicas:
-            other = owner.setdefault((run.spec["seed"], replica), run)
-            if other is not run:
+            other = owner.setdefault((run.spec["seed"], replica), place)
+            if other != place:
                 raise ValueError(
-                    f"{run.path}: its replica {replica} of seed {run.spec['seed']} is in {other.path} too, expected "
-                    "independent runs"
+                    f"{run.path}: its replica {replica} of seed {run.spec['seed']} is in {runs[other].path} too, "
+                    "expected independent runs"
                 )
 
 

@@ -4,8 +4,8 @@ A liquid whose inherent structures are spread like a Gaussian in energy has, in 
 
     E_IS(kT) = a + b / kT,   b < 0.
 
-The **fictive temperature** of a glass is the kT at which this line has the glass's energy, ``b / (E_glass - a)``. Inherent
-structures are compared with inherent structures, so that vibrations play no part. It falls with slower cooling
+The **fictive temperature** of a glass is the kT at which this line has the glass's energy, ``b / (E_glass - a)``.
+Inherent structures are compared with inherent structures, so that vibrations play no part. It falls with slower cooling
 whatever the ramp did on its way; the two lines of Tg need a liquid still in equilibrium.
 
 Source: F. Sciortino, J. Stat. Mech. P05015 (2005); A. Q. Tool, J. Am. Ceram. Soc. 29, 240 (1946).
@@ -13,7 +13,7 @@ Source: F. Sciortino, J. Stat. Mech. P05015 (2005); A. Q. Tool, J. Am. Ceram. So
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +24,19 @@ from vitrify.analysis.curves.glass_transition import ROUNDING
 from vitrify.analysis.statistics import Quantity, jackknife, mean_and_error, mean_without_each
 
 RANGE = (0.45, 1.0)
-"""Range of kT of the fit [eps_AA]: hotter liquids leave a + b / kT, colder ones do not settle in any affordable time."""
+"""Range of kT of the fit [eps_AA]: hotter liquids leave a + b / kT, colder ones do not settle in any affordable
+time."""
+
+RAMP_RANGE = (0.75, 1.0)
+"""Part of the slowest ramp taken to be in equilibrium where no liquids were run [eps_AA]: M = 2e5 leaves the line
+near 0.75."""
 
 SETTLED = 3.0
 """A liquid whose energy drifts by more standard errors than this between the halves of its run is left out."""
 
 EXCESS = 0.003
-"""How far above the line a ramp has left it [eps_AA per particle]: some two standard errors of eight ramps of N = 4320."""
+"""How far above the line a ramp has left it [eps_AA per particle]: some two standard errors of eight ramps of N =
+4320."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +49,7 @@ class EquilibriumLine:
         kt: (K,) temperatures it was fitted to [eps_AA].
         energy: (K,) mean E_IS there.
         error: (K,) its standard error over replicas.
-        without: for each group of replicas, a and b with each of them left out, (n, 2).
+        without: for each group of replicas by its key, a and b with each of them left out, (n, 2).
         source: what those liquids are, in words.
     """
 
@@ -52,7 +58,7 @@ class EquilibriumLine:
     kt: np.ndarray
     energy: np.ndarray
     error: np.ndarray
-    without: tuple[np.ndarray, ...]
+    without: Mapping[str, np.ndarray]
     source: str
 
     def __call__(self, kt: np.ndarray | float) -> np.ndarray | float:
@@ -61,13 +67,13 @@ class EquilibriumLine:
 
     @property
     def slope(self) -> Quantity:
-        """b with its interval over replicas [eps_AA^2]."""
-        return jackknife(self.b, [group[:, 1] for group in self.without])
+        """B with its interval over replicas [eps_AA^2]."""
+        return jackknife(self.b, [group[:, 1] for group in self.without.values()])
 
     @property
     def intercept(self) -> Quantity:
-        """a with its interval over replicas [eps_AA per particle]."""
-        return jackknife(self.a, [group[:, 0] for group in self.without])
+        """A with its interval over replicas [eps_AA per particle]."""
+        return jackknife(self.a, [group[:, 0] for group in self.without.values()])
 
 
 def fit_line(kt: np.ndarray, energy: np.ndarray) -> np.ndarray:
@@ -101,17 +107,18 @@ def line_through_liquids(liquids: Sequence[Equilibrium], kt_range: tuple[float, 
     kt = np.array(sorted(used))
     if len(kt) < 3:
         raise ValueError(
-            f"equilibrium line: got {len(kt)} settled temperatures from kT {kt_range[0]:g} to {kt_range[1]:g}, expected at "
+            f"equilibrium line: got {len(kt)} settled temperatures from kT {kt_range[0]:g} to {kt_range[1]:g}, "
+            "expected at "
             "least 3"
         )
     groups = [np.concatenate(used[one]) for one in kt]
     estimates = [mean_and_error(group) for group in groups]
     energy = np.array([float(one.mean) for one in estimates])
-    without = []
+    without = {}
     for place, group in enumerate(groups):
         changed = np.tile(energy, (len(group), 1))
         changed[:, place] = mean_without_each(group)
-        without.append(fit_line(kt, changed))
+        without[f"liquid at {kt[place]:g}"] = fit_line(kt, changed)
     a, b = fit_line(kt, energy)
     _require_falling(b)
     return EquilibriumLine(
@@ -120,7 +127,7 @@ def line_through_liquids(liquids: Sequence[Equilibrium], kt_range: tuple[float, 
         kt=kt,
         energy=energy,
         error=np.array([float(one.error) for one in estimates]),
-        without=tuple(without),
+        without=without,
         source=f"runs at {len(kt)} temperatures from kT {kt[0]:g} to {kt[-1]:g}",
     )
 
@@ -140,7 +147,8 @@ def line_through_ramp(curve: CoolingCurve, kt_range: tuple[float, float]) -> Equ
     shown &= estimate.replicas > 0
     if shown.sum() < 3:
         raise ValueError(
-            f"equilibrium line: got {shown.sum()} frames of the slowest ramp from kT {kt_range[0]:g} to {kt_range[1]:g}, "
+            f"equilibrium line: got {shown.sum()} frames of the slowest ramp from kT {kt_range[0]:g} to "
+            f"{kt_range[1]:g}, "
             "expected at least 3"
         )
     kt = curve.kt_set[shown] + curve.lag
@@ -152,9 +160,14 @@ def line_through_ramp(curve: CoolingCurve, kt_range: tuple[float, float]) -> Equ
         kt=kt,
         energy=estimate.mean[shown],
         error=estimate.error[shown],
-        without=(fit_line(kt, mean_without_each(curve.inherent_energy)[:, shown]),),
+        without={ramp_key(curve): fit_line(kt, mean_without_each(curve.inherent_energy)[:, shown])},
         source=f"the ramp M = {curve.ramp_steps:,} from kT {kt_range[0]:g} to {kt_range[1]:g}",
     )
+
+
+def ramp_key(curve: CoolingCurve) -> str:
+    """What the replicas of a ramp are called among groups of replicas."""
+    return f"ramp of rate {curve.rate:g}"
 
 
 def _require_falling(b: np.ndarray) -> None:

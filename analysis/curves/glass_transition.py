@@ -1,8 +1,8 @@
 """Where the liquid falls out of equilibrium: Tg as the intersection of two straight lines through E_IS(kT).
 
 One least-squares line is laid through the glass, another through the supercooled liquid, of the mean curve over
-replicas. The slope of the glass line is small and needs many runs, so no Tg is given without its interval: the jackknife
-over replicas, each left out in turn and both lines laid again.
+replicas. The slope of the glass line is small and needs many runs, so no Tg is given without its interval: the
+jackknife over replicas, each left out in turn and both lines laid again.
 """
 
 from __future__ import annotations

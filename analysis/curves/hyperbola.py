@@ -5,10 +5,11 @@
 The asymptotes have slopes p - q and p + q and cross at kTg. No windows have to be chosen, only an upper limit: above
 kT 0.9 or so the curve bends again, towards the hot liquid's plateau, which no hyperbola knows.
 
-The width w of the bend is held. Left free it takes up noise: with eight replicas of N = 1080 one fit in three then finds no
-bend at all. With w held the least-squares condition for kTg is ``sum_k m_k(kTg) E(kT_k) = 0``, where m is what is left of
-(kT - kTg) / sqrt((kT - kTg)^2 + w^2) when 1, kT and the root are projected out: linear in the energies. So its interval is
-exact, as Fieller's is for a ratio: all kTg at which Student's t of that sum over replicas does not differ from zero.
+The width w of the bend is held. Left free it takes up noise: with eight replicas of N = 1080 one fit in three then
+finds no bend at all. With w held the least-squares condition for kTg is ``sum_k m_k(kTg) E(kT_k) = 0``, where m is
+what is left of (kT - kTg) / sqrt((kT - kTg)^2 + w^2) when 1, kT and the root are projected out: linear in the
+energies. So its interval is exact, as Fieller's is for a ratio: all kTg at which Student's t of that sum over
+replicas does not differ from zero.
 
 Source: P. N. Patrone, A. Dienstfrey, A. R. Browning, S. Tucker, S. Christensen, Polymer 87, 246 (2016), eq. 2, with
 e^c = w^2; E. C. Fieller, J. R. Stat. Soc. B 16, 175 (1954).
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy.optimize import brentq
@@ -32,8 +33,8 @@ UPPER_LIMIT = 0.9
 """Highest kT that the hyperbola is fitted to [eps_AA]."""
 
 WIDTH = 0.1
-"""Width of the bend [eps_AA]: what a free fit finds on sixteen ramps of M = 2e5, N = 4320, half of them by LAMMPS, is 0.07
-to 0.12."""
+"""Width of the bend [eps_AA]: what a free fit finds on sixteen ramps of M = 2e5, N = 4320, half of them by LAMMPS, is
+0.07 to 0.12."""
 
 FEWEST_POINTS = 8
 """Fewest frames below the limit: the curve has four parameters."""
@@ -50,8 +51,8 @@ class SmoothTransition:
         curve: the cooling curve.
         limit: highest kT fitted [eps_AA].
         width: of the bend [eps_AA].
-        tg: where the asymptotes cross, with its interval [eps_AA]. An end of the interval at the lowest kT or at the limit
-            means that the replicas do not bound it on that side.
+        tg: where the asymptotes cross, with its interval [eps_AA]. An end of the interval at the lowest kT or at the
+            limit means that the replicas do not bound it on that side.
         energy: c [eps_AA per particle].
         mean_slope: p.
         half_bend: q.
@@ -85,14 +86,15 @@ def smooth_transition(
         level: nominal coverage of the interval.
 
     Raises:
-        ValueError: when there are fewer than eight frames below the limit, no replica has them all, or the curve does not
-            bend upwards there.
+        ValueError: when there are fewer than eight frames below the limit, no replica has them all, or the curve does
+            not bend upwards there.
     """
     shown = curve.kt_set <= limit + ROUNDING
     whole = np.isfinite(curve.inherent_energy[:, shown]).all(axis=1)
     if shown.sum() < FEWEST_POINTS or not whole.any():
         raise ValueError(
-            f"smooth Tg: got {shown.sum()} frames up to kT {limit:g} and {whole.sum()} replicas with all their inherent "
+            f"smooth Tg: got {shown.sum()} frames up to kT {limit:g} and {whole.sum()} replicas with all their "
+            "inherent "
             f"energies, expected at least {FEWEST_POINTS} and 1"
         )
     kt, energies = curve.kt_set[shown], curve.inherent_energy[whole][:, shown]
@@ -113,6 +115,24 @@ def smooth_transition(
     )
 
 
+def smoothed(curve: CoolingCurve, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Each replica's E_IS smoothed by the hyperbola of the mean curve, its Tg held: kT (J,), rising, energies (R, J).
+
+    The mean over replicas is the fit itself. Replicas without all their energies below the limit are left out.
+
+    Raises:
+        ValueError: where there is no fit.
+    """
+    fit = smooth_transition(curve)
+    shown = curve.kt_set <= fit.limit + ROUNDING
+    energies = curve.inherent_energy[:, shown]
+    energies = energies[np.isfinite(energies).all(axis=1)]
+    at = curve.kt_set[shown]
+    kt = np.arange(at.min(), at.max() + spacing / 2, spacing)
+    weights = _design(kt, fit.tg.value, fit.width) @ np.linalg.pinv(_design(at, fit.tg.value, fit.width))
+    return kt, energies @ weights.T
+
+
 def best_tg(kt: np.ndarray, energy: np.ndarray, width: float = WIDTH) -> tuple[float, np.ndarray]:
     """Least-squares kTg of a curve (K,), and energy, mean slope and half bend; NaN where it does not bend upwards.
 
@@ -129,7 +149,7 @@ def best_tg(kt: np.ndarray, energy: np.ndarray, width: float = WIDTH) -> tuple[f
     ends = tried.tg[place - 1], tried.tg[place + 1]
     tg = tried.tg[place]
     if (tried.condition[[place - 1, place + 1]] @ energy).prod() < 0:
-        tg = brentq(lambda tg: float(_condition(kt, tg, width) @ energy), *ends, xtol=1e-12)
+        tg = cast(float, brentq(lambda tg: float(_condition(kt, tg, width) @ energy), *ends, xtol=1e-12))
     linear = _linear(kt, energy, tg, width)
     return (float(tg), linear) if linear[2] > 0 else (float("nan"), np.full(3, np.nan))
 
@@ -164,7 +184,7 @@ def _zero_between(x: np.ndarray, y: np.ndarray, first: int, second: int) -> floa
 
 
 class _Tried(NamedTuple):
-    """For each kTg that is tried: the weights of its condition, and the projection on what its curve does not follow."""
+    """For each kTg tried: the weights of its condition, and the projection on what its curve does not follow."""
 
     tg: np.ndarray
     condition: np.ndarray
