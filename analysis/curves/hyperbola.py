@@ -138,7 +138,7 @@ def best_tg(kt: np.ndarray, energy: np.ndarray, width: float = WIDTH) -> tuple[f
 
     >>> kt = np.linspace(0.05, 0.9, 18)
     >>> tg, (energy, mean_slope, half_bend) = best_tg(kt, -3.88 + 0.06 * (kt - 0.4) + 0.045 * np.hypot(kt - 0.4, 0.1))
-    >>> round(tg, 8), round(energy, 8), round(half_bend, 8)
+    >>> round(tg, 8), round(float(energy), 8), round(float(half_bend), 8)
     (0.4, -3.88, 0.045)
     """
     tried = _tried(tuple(kt.tolist()), width)

@@ -15,7 +15,7 @@ from vitrify.analysis.figures.curves import (
     profile_figure,
     radial_distribution_figure,
 )
-from vitrify.analysis.figures.pictures import configuration_figure
+from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
 from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
@@ -23,6 +23,7 @@ from vitrify.analysis.figures.transitions import Readings, choices_figure, tempe
 __all__ = [
     "ENERGY_LABEL",
     "KT_LABEL",
+    "Colouring",
     "Figure",
     "Level",
     "Readings",

@@ -139,6 +139,7 @@ def error_bar_figure(
     y_label: str,
     levels: Mapping[str, Level] | None = None,
     x_log: bool = False,
+    y_log: bool = False,
 ) -> Figure:
     """Quantities against another with error bars: accuracy against kT, film energy against substrate temperature.
 
@@ -148,6 +149,7 @@ def error_bar_figure(
         y_label: label of the ordinate with its unit.
         levels: horizontal lines by name, such as the level of chance; the band is one standard error.
         x_log: whether the abscissa is logarithmic.
+        y_log: whether the ordinate is, as for a relaxation time.
     """
     figure = Figure(figsize=(6.0, 3.9), layout="constrained")
     axes = figure.subplots()
@@ -163,6 +165,8 @@ def error_bar_figure(
         )  # fmt: skip
     if x_log:
         axes.set_xscale("log")
+    if y_log:
+        axes.set_yscale("log")
     axes.set(xlabel=x_label, ylabel=y_label)
     if len(series) > 1 or levels:
         axes.legend()

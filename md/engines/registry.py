@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vitrify.md.engines.base import TIME_STEP, Engine
 from vitrify.md.engines.replica.graphics import GET_GPU, gpu_numbers, why_no_gpu
 from vitrify.md.model import PairTable
+
+if TYPE_CHECKING:
+    from vitrify.md.engines.replica import ReplicaEngine
 
 ENGINES = ("replica", "hoomd")
 """The engines by name; ``auto`` picks one of them."""
@@ -147,19 +150,18 @@ def available_engines() -> list[EngineInfo]:
 
 
 def _automatic(wanted: Wanted) -> EngineChoice:
-    from vitrify.md.engines.replica.engine import MOST_PARTICLES
-
     particles = wanted.particles
     engine = _replica(wanted)
-    if not engine.device.startswith("gpu"):
+    most = engine.most_particles
+    if most is None:
         # Nobody without a driver asked for a GPU; with one, a missing package must not go unnoticed.
         missing = why_no_gpu() if wanted.device == "auto" else ""
         hint = f"; {missing}" if GET_GPU in missing else ""
         return EngineChoice(engine=engine, reason=f"replica on {engine.device}: the default{hint}")
-    if particles <= MOST_PARTICLES:
+    if particles <= most:
         why = f"{particles} particles fit one GPU thread block"
         return EngineChoice(engine=engine, reason=f"replica on {engine.device}: {why}")
-    why = f"{particles} particles are more than the {MOST_PARTICLES} that a GPU thread block holds"
+    why = f"{particles} particles are more than the {most} that a GPU thread block holds"
     if _has_hoomd():
         engine = _hoomd(wanted)
         return EngineChoice(engine=engine, reason=f"hoomd on {engine.device}: {why}")
@@ -169,7 +171,7 @@ def _automatic(wanted: Wanted) -> EngineChoice:
     raise ValueError(f"particles: {why}; expected the hoomd engine ({GET_HOOMD}) or --device cpu")
 
 
-def _replica(wanted: Wanted) -> Engine:
+def _replica(wanted: Wanted) -> ReplicaEngine:
     from vitrify.md.engines.replica import ReplicaEngine
 
     engine = ReplicaEngine(pairs=wanted.pairs, time_step=wanted.time_step, device=wanted.device)

@@ -55,6 +55,13 @@ def check_tether(tether: Tether, ensemble: Ensemble) -> None:
         raise ValueError("tether slots: got an empty slot, expected a particle in each of them in every replica")
     if not np.isfinite(tether.sites).all():
         raise ValueError("tether sites: got numbers that are not finite")
+    if not ensemble.periodic[1] and tether.axes[1]:
+        height, top = tether.sites[~ensemble.failed, :, 1], ensemble.box[~ensemble.failed, 1:]
+        if ((height < 0) | (height > top)).any():
+            raise ValueError(
+                f"tether sites: got heights from {height.min():g} to {height.max():g}, expected them within the box, "
+                f"0 to {top.min():g}"
+            )
 
 
 def check_wall(wall: Wall, ensemble: Ensemble) -> None:
@@ -65,6 +72,11 @@ def check_wall(wall: Wall, ensemble: Ensemble) -> None:
         raise ValueError("wall: got a box periodic in y, expected one open in y")
     if not np.isfinite(wall.start).all():
         raise ValueError(f"wall start: got {wall.start.tolist()}, expected finite heights")
+    if (wall.start[~ensemble.failed] < 0).any():
+        raise ValueError(
+            f"wall start: got {wall.start[~ensemble.failed].min():g}, expected 0 or more: a wall below the box would "
+            "push every particle out of it"
+        )
 
 
 def check_thermostat(thermostat: Thermostat | None, ensemble: Ensemble, pairs: PairTable) -> None:

@@ -1,4 +1,4 @@
-"""Verbs that reproduce: ``demo``, ``benchmark``."""
+"""Verbs that reproduce: ``demo``, ``benchmark``, ``check``."""
 
 from __future__ import annotations
 
@@ -91,7 +91,33 @@ def demo(
     typer.echo(f"{report}: open it in a browser")
 
 
+def check(
+    engine: Annotated[str, typer.Option(help="replica or hoomd; see vitrify engines.", metavar="ENGINE")] = "replica",
+    device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:0.", metavar="DEVICE")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="File for the record.", metavar="FILE.json")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of every random number.", min=0)] = 1,
+) -> None:
+    """Does this machine compute what it should, and how fast? Some minutes at most, on a CPU or a GPU.
+
+    Energies, forces and virials against a NumPy oracle; first steps against velocity Verlet by hand; energy drift; the
+    canonical distribution of the kinetic energy; restart bit for bit; quenches against another minimiser; a small film;
+    a GPU against the CPU. Then the speed for every choice of settings. Exit status 0 where all rows pass, 1 where one
+    does not. Send us the file where something looks wrong.
+    """
+    from vitrify.pipelines.check import check as ask
+    from vitrify.pipelines.check.checkup import failed_rows
+    from vitrify.pipelines.progress import progress_bar
+
+    with progress_bar("check") as progress:
+        record = ask(engine=engine, device=device, seed=seed, out=out, force=force, progress=progress)
+    if failed := failed_rows(record):
+        typer.echo(f"vitrify: check failed: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
+
+
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
     app.command()(demo)
     app.command()(benchmark)
+    app.command()(check)

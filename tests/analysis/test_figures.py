@@ -77,11 +77,34 @@ def test_every_figure_is_written_as_png_and_svg(transition, liquid, tmp_path):
         "roc": figures.roc_figure({"network": roc}),
     }
     for name, figure in drawn.items():
+        figures.save(figure, tmp_path / f"{name}.png")
         for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
-            figures.save(figure, tmp_path / f"{name}{suffix}")
             assert (tmp_path / f"{name}{suffix}").read_bytes().startswith(magic)
     with pytest.raises(ValueError, match=r"suffix '\.gif'"):
-        figures.save(drawn["g"], tmp_path / "g.gif")
+        figures.save(drawn["errors"], tmp_path / "errors.gif")
+
+
+def test_particles_take_the_colour_of_their_number(configuration):
+    corner = configuration([[4.9, -4.9], [0.0, 0.0], [2.0, 2.0]], [0, 0, 0], [10.0, 10.0])
+    colouring = figures.Colouring(label="sides", values={"": np.array([5.0, 7.0, np.nan])}, whole=True)
+    panel, bar = figures.configuration_figure({"": corner}, colouring=colouring).axes
+    (circles,) = panel.collections
+    found = {}
+    for place, colour in zip(circles.get_offsets().round(1).tolist(), circles.get_facecolors(), strict=True):
+        found.setdefault(matplotlib.colors.to_hex(colour), []).append(place)
+    # the one at the corner is seen four times in one colour
+    assert {colour: len(places) for colour, places in found.items()} == {"#4db6ac": 4, "#f0a04b": 1, "#b9bec6": 1}
+    assert bar.get_ylabel() == "sides"
+    assert [tick for tick in bar.get_yticks() if 4.5 < tick < 7.5] == [5, 6, 7]
+
+
+def test_a_colour_bar_spans_what_it_is_told(configuration):
+    pair = configuration([[0.0, 0.0], [2.0, 2.0]], [0, 1], [10.0, 10.0])
+    colouring = figures.Colouring(label="energy", values={"": np.array([-4.0, -2.0])}, ends=(-5.0, 0.0))
+    _, bar = figures.configuration_figure({"": pair}, colouring=colouring).axes
+    assert (bar.get_ylim(), bar.get_ylabel()) == ((-5.0, 0.0), "energy")
+    with pytest.raises(ValueError, match="energy: got no number for any particle"):
+        figures.Colouring(label="energy", values={"": np.array([np.nan])}).scale()
 
 
 def test_the_callers_settings_stay_and_do_not_matter(liquid):

@@ -75,10 +75,20 @@ def test_a_particle_that_leaves_the_open_end_fails_its_replica(contender, ideal_
     assert contender(ideal_gas).integrate(gas, 15).failed.tolist() == [False, True, True]
 
 
-@pytest.mark.parametrize("height", [-0.1, 8.0])
+@pytest.mark.parametrize("height", [-0.1, 8.1])
 def test_a_particle_outside_the_open_axis_cannot_start(contender, ideal_gas, ensemble_of, height):
     gas = ensemble_of([[[0.0, height]]], [0], [6.0, 8.0], periodic=(True, False))
     assert contender(ideal_gas).integrate(gas, 1).failed.all()
+
+
+@pytest.mark.parametrize("box", [8.0, 9.7, 10.1234567])
+def test_a_particle_at_rest_on_an_edge_stays(contender, ideal_gas, ensemble_of, box):
+    resting = ensemble_of([[[0.0, 0.0], [1.0, box]]], [0, 0], [6.0, box], periodic=(True, False))
+    gas = contender(ideal_gas)
+    for _ in range(3):
+        resting = gas.integrate(resting, 5)
+    assert resting.failure == ("",)
+    np.testing.assert_allclose(resting.positions[0, :, 1], [0.0, box], atol=1e-7)
 
 
 def test_a_bad_replica_does_not_stop_the_minimiser(patience, engine, mixture):
@@ -164,6 +174,30 @@ def test_a_tether_that_does_not_fit(film_engine, small_film, slots, sites, messa
 def test_a_wall_that_does_not_fit(film_engine, small_film, start):
     with pytest.raises(ValueError, match="wall start"):
         film_engine.forces(small_film(), [Wall(stiffness=1.0, start=np.array(start))])
+
+
+def test_a_tether_to_a_site_outside_the_box(film_engine, small_film):
+    film = small_film()
+    for height in (20.0, -3.0):
+        far = film.positions[:, :1] + [0.0, height]
+        tether = Tether(stiffness=1.0, slots=np.array([0]), sites=far)
+        for refuse in (film_engine.integrate, film_engine.minimize, film_engine.forces):
+            with pytest.raises(ValueError, match="tether sites: got heights"):
+                refuse(film, *([1] if refuse == film_engine.integrate else []), externals=[tether])
+    along_x = Tether(stiffness=1.0, slots=np.array([0]), sites=far, axes=(True, False))
+    assert np.isfinite(film_engine.forces(film, [along_x])).all()
+
+
+def test_a_wall_below_the_box(film_engine, small_film):
+    wall = Wall(stiffness=1.0, start=np.array([3.0, -20.0]))
+    with pytest.raises(ValueError, match="wall start: got -20, expected 0 or more"):
+        film_engine.forces(small_film(), [wall])
+
+
+def test_a_wall_far_above_the_box_is_none(film_engine, small_film):
+    film = small_film()
+    wall = Wall(stiffness=10.0, start=np.array([12.0, 500.0]))
+    np.testing.assert_array_equal(film_engine.forces(film, [wall]), film_engine.forces(film))
 
 
 def test_a_wall_in_a_periodic_box(engine, mixture):

@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vitrify.analysis.figures.pictures import SPECIES_COLOURS, SPECIES_DIAMETERS
+from vitrify.analysis.figures.pictures import (
+    NO_VALUE,
+    SPECIES_COLOURS,
+    SPECIES_DIAMETERS,
+    WHOLE_COLOURS,
+    colour_map,
+)
 from vitrify.analysis.report.view.packing import Scale, column_scale, pack, pack_column, pack_positions
 from vitrify.analysis.structure.descriptors import COLUMNS, Column
 from vitrify.analysis.structure.surroundings import Surroundings
@@ -79,14 +85,7 @@ def scene(
         loaded.append({})
         for place in wanted:
             configuration = run.configuration(place.replica, place.frame, inherent=place.kind == "inherent")
-            around = Surroundings(configuration, pairs=pairs)
-            loaded[-1][place] = (
-                configuration,
-                {
-                    name: np.where(around.matter, column.measure(around), np.nan).astype(np.float32)
-                    for name, column in columns.items()
-                },
-            )
+            loaded[-1][place] = configuration, _measured(configuration, pairs, columns)
             done += 1
             if progress is not None:
                 progress(done, total)
@@ -101,6 +100,7 @@ def scene(
     species: dict[bytes, int] = {}
     return {
         "columns": described,
+        "colours": {"map": colour_map(), "whole": WHOLE_COLOURS, "noValue": NO_VALUE},
         "species": [
             {"name": name, "colour": SPECIES_COLOURS[index], "diameter": SPECIES_DIAMETERS[index]}
             for index, name in enumerate(SPECIES_NAMES)
@@ -123,9 +123,11 @@ def places(
     else:
         chosen = run.replicas if replicas == "all" else _named(run, "replica", replicas, run.replicas)
     stored = {
-        (replica, kind): run.stored_frames(replica, inherent=kind == "inherent") for replica in chosen for kind in KINDS
+        (frame, kind): set(run.stored_replicas(frame, inherent=kind == "inherent"))
+        for kind in KINDS
+        for frame in run.stored_frames(inherent=kind == "inherent")
     }
-    known = sorted({frame for numbers in stored.values() for frame in numbers})
+    known = sorted({frame for frame, _ in stored})
     if not known:
         raise ValueError(f"{run.path}: stored no configuration, expected a run made with --store all, last or K,K")
     if frames is None:
@@ -139,7 +141,7 @@ def places(
         for replica in chosen
         for frame in sorted(kept)
         for kind in KINDS
-        if frame in stored[replica, kind]
+        if replica in stored.get((frame, kind), ())
     ]
 
 

@@ -299,7 +299,7 @@ def startable(ensemble: Ensemble, failure: list[str]) -> list[int]:
             continue
         if not np.isfinite(state).all():
             failure[row] = "positions or velocities are not finite numbers"
-        elif not ensemble.periodic[1] and ((height < 0) | (height >= ensemble.box[row, 1])).any():
+        elif not ensemble.periodic[1] and ((height < 0) | (height > ensemble.box[row, 1])).any():
             failure[row] = "a particle lies outside the open axis of the box"
     return [row for row in range(ensemble.replicas) if not failure[row] and ensemble.filled[row].any()]
 

@@ -32,7 +32,8 @@ def compile_function(function: FunctionType) -> Callable:
     """Compile for the CPU, without the interpreter lock; what is called from Python is kept on disk."""
     # Numba's cache looks at the file of the entry alone; with this name it looks at all of the program's files.
     function.__qualname__ = f"{function.__name__}.{SOURCE}"
-    return njit(function, nogil=True, fastmath=FAST, cache=function.__name__ in ENTRIES, error_model="numpy")
+    entry = function.__name__ in ENTRIES
+    return njit(function, nogil=True, fastmath=FAST, cache=entry, forceinline=not entry, error_model="numpy")
 
 
 single = compile_program(compile_function, serial, blocks, real=np.float32, fixed=np.int32, SHIFT=0)

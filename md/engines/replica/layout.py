@@ -105,7 +105,7 @@ class Geometry:
             columns=columns,
             rows=rows,
             margin=int(reach * rows / self.lengths[1]) + 1,
-            limit=int(self.box[1] / 2 / scale[1]) if self.open_y else 0,
+            limit=int(self.encode(self.box / 2 + self.centre)[1]) if self.open_y else 0,
             skin=real(skin),
         )
 

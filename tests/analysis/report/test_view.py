@@ -161,7 +161,7 @@ def test_columns_keep_their_gaps_and_their_ends():
 def test_a_film_keeps_its_open_axis_and_its_substrate_apart(films):
     data = scene([films])
     (packed,) = [one for name, one in data["runs"][0]["configurations"].items() if name.endswith("/inherent")][-1:]
-    frame = films.stored_frames(0, inherent=True)[-1]
+    frame = films.stored_frames(inherent=True)[-1]
     configuration = films.configuration(0, frame, inherent=True)
     assert packed["periodic"] == [True, False]
     np.testing.assert_allclose(positions_of(packed)[:, 1], configuration.positions[:, 1], atol=2e-3)

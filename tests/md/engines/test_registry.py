@@ -6,11 +6,12 @@ import pytest
 
 from vitrify.md.engines import registry
 from vitrify.md.engines.registry import available_engines, check_device, choose_engine, get_engine
-from vitrify.md.engines.replica.engine import MOST_PARTICLES
 from vitrify.md.engines.replica.graphics import why_no_gpu
 from vitrify.md.model import kob_andersen_pairs
 
 PAIRS = kob_andersen_pairs()
+MOST_PARTICLES = 3567
+"""What a block of a T4 has room for."""
 
 
 @dataclass
@@ -19,6 +20,10 @@ class Stand:
 
     name: str
     device: str
+
+    @property
+    def most_particles(self):
+        return None if self.device == "cpu" else MOST_PARTICLES
 
 
 @pytest.fixture
@@ -165,3 +170,14 @@ def test_hoomd_is_listed_with_its_version():
 def test_hoomd_runs_on_one_device_that_is_there(device):
     with pytest.raises(ValueError, match="device"):
         get_engine("hoomd", pairs=PAIRS, device=device, particles=100)
+
+
+@pytest.mark.parametrize(("kib", "holds_the_default"), [(64, False), (163, True), (227, True)])
+def test_the_size_a_gpu_block_holds_is_asked_of_the_device(monkeypatch, kib, holds_the_default):
+    """A T4 (64 KiB a block) has no room for the 64-bit coordinates of 4,320 particles; A100 and H100 have."""
+    from vitrify.md.engines.replica import cuda
+
+    monkeypatch.setattr(cuda, "shared_memory", lambda device: (227 if device == 0 else kib) * 1024)
+    most = cuda.Gpus(devices=(0, 1), lanes=512, threads=1).most_particles
+    assert (most >= 4320) == holds_the_default
+    assert 16 * most < kib * 1024
