@@ -11,7 +11,7 @@ from vitrify.analysis.structure.radial import radial_distribution
 @pytest.fixture
 def transition(lammps_cooling):
     curve = curve_from_tables([lammps_cooling], ramp_steps=200_000, rate=0.00195)
-    return glass_transition(curve, seed=0, resamples=200)
+    return glass_transition(curve)
 
 
 def texts(figure):
@@ -21,12 +21,12 @@ def texts(figure):
 def test_cooling_curve_shows_the_mean_and_tg_with_its_interval(transition):
     figure = figures.cooling_curve_figure([transition.curve], [transition])
     curve, below = figure.axes
-    label = f"{transition.tg:.3f} ({transition.interval.low:.3f} to {transition.interval.high:.3f})"
+    label = f"{transition.tg.value:.3f} ({transition.tg.low:.3f} to {transition.tg.high:.3f})"
     assert label in texts(figure)
     mean = curve.get_lines()[0].get_ydata()
     np.testing.assert_array_equal(mean, transition.curve.inherent.mean)
-    np.testing.assert_allclose(below.get_lines()[0].get_xdata(), [transition.interval.low, transition.interval.high])
-    assert below.get_lines()[-1].get_xdata() == [transition.tg]
+    np.testing.assert_allclose(below.get_lines()[0].get_xdata(), [transition.tg.low, transition.tg.high])
+    assert below.get_lines()[-1].get_xdata() == [transition.tg.value]
 
 
 def test_an_interval_beyond_the_axes_ends_in_an_arrow(transition):
@@ -67,7 +67,9 @@ def test_every_figure_is_written_as_png_and_svg(transition, liquid, tmp_path):
     roc = figures.Roc(np.array([0.0, 0.2, 1.0]), np.array([0.0, 0.9, 1.0]), 0.9, 0.85, 0.95)
     drawn = {
         "cooling": figures.cooling_curve_figure([transition.curve], [transition], liquids=series),
-        "rates": figures.tg_against_rate_figure([transition]),
+        "rates": figures.temperatures_against_rate_figure(
+            {"Tg": figures.Readings([transition.curve.rate], [transition.tg])}
+        ),
         "g": figures.radial_distribution_figure({"liquid": radial_distribution(liquid)}),
         "errors": figures.error_bar_figure(
             {"a": series, "b": series}, x_label="x", y_label="y", levels={"chance": figures.Level(0.5)}
