@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vitrify.analysis.curves.equilibrium_line import RANGE
 from vitrify.analysis.curves.glass_transition import FILM_WINDOWS, Windows
+from vitrify.analysis.curves.hyperbola import UPPER_LIMIT
 from vitrify.analysis.report.tables import Columns
 
 if TYPE_CHECKING:
@@ -28,11 +30,15 @@ class Options:
     Attributes:
         windows: the two ranges of kT of the lines of Tg of the mixture [eps_AA].
         film_windows: the same of films cooled on their substrate.
+        smooth_limit: highest kT of the hyperbola of the smooth Tg [eps_AA].
+        equilibrium_range: range of kT of the equilibrium line [eps_AA].
         structure: whether to measure the stored configurations, some 0.1 s each at N = 1080.
     """
 
     windows: Windows = field(default_factory=Windows)
     film_windows: Windows = FILM_WINDOWS
+    smooth_limit: float = UPPER_LIMIT
+    equilibrium_range: tuple[float, float] = RANGE
     structure: bool = True
 
 

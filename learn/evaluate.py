@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from vitrify.analysis.figures import Roc, roc_figure, save, score_figure
-from vitrify.analysis.report.tables import write_table
+from vitrify.analysis.report.tables import write_contents, write_table
 from vitrify.analysis.statistics import RESAMPLES
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.products import whole_directory
-from vitrify.learn.scores import INTERVALS, Score, accuracy, auc, permutation_p_value
+from vitrify.learn.scores import INTERVALS, Score, accuracy, area_under_curve, auc, permutation_p_value
 from vitrify.md.randomness import Purpose, stream
 from vitrify.md.store.provenance import provenance, to_toml
 
 PARTS = ("test", "all")
 
+CAPTIONS = {
+    "auc.png": "Area under the receiver operating characteristic, with 95 % intervals over replicas: 1 where all "
+    "of one class score above all of the other, 0.5 for a coin.",
+    "accuracy.png": "Accuracy at the model's own threshold, with 95 % intervals over replicas. Where it is low and the "
+    "area is not, the model ranks well and only its threshold is off.",
+    "roc.png": "Receiver operating characteristics: the fraction of the second class found against the fraction of the "
+    "first class mistaken for it, at every threshold.",
+    "scores.csv": "Scores on configurations of replicas that no training saw, beside those on the model's own training "
+    "part, with 95 % intervals over replicas. p is how often shuffled labels score as well.",
+    "predictions.csv": "Probabilities of every configuration tested.",
+}
+"""Of what an evaluation leaves, in the order it is told."""
+
 _NULL = 1  # takes the place of the replica in the address of the null test's random numbers
+
+
+class TrainingScore(NamedTuple):
+    """Accuracy and AUC of a model on its own training part, without intervals: these configurations it has seen."""
+
+    accuracy: float
+    auc: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +65,7 @@ class Evaluation:
         accuracy: with its interval.
         auc: of the second class against the first, with its interval.
         p_value: of the null test; NaN where it was not made.
+        training: what the model scores on the configurations it was trained on; None where they are not at hand.
     """
 
     model: str
@@ -62,6 +84,7 @@ class Evaluation:
     accuracy: Score
     auc: Score
     p_value: float
+    training: TrainingScore | None = None
 
     @property
     def title(self) -> str:
@@ -138,6 +161,22 @@ def evaluate(
     )
 
 
+def training_score(model: Model, dataset: Dataset) -> TrainingScore:
+    """What a model scores on the training part of its own dataset.
+
+    Raises:
+        ValueError: for another dataset.
+    """
+    if dataset.digest != model.training.dataset["digest"]:
+        raise ValueError(f"{model.path}: was trained on {model.training.dataset['name']}, got {dataset.name}")
+    rows = dataset.rows("train")
+    probability, label = model.classifier.probabilities(dataset.configurations.select(rows)), dataset.label[rows]
+    return TrainingScore(
+        accuracy=float((probability.argmax(axis=1) == label).mean()),
+        auc=area_under_curve(probability[:, 1], label == 1),
+    )
+
+
 def evaluate_all(
     models: Sequence[Model],
     datasets: Sequence[Dataset],
@@ -151,8 +190,9 @@ def evaluate_all(
 ) -> list[Evaluation]:
     """Test every model on every dataset and write tables and figures into a directory.
 
-    ``accuracy.csv`` and ``auc.csv`` have a row a pair, ``predictions.csv`` a row a configuration; ``roc.png``,
-    ``auc.png`` and ``accuracy.png`` show them.
+    ``scores.csv`` has a row a pair, with what the model scores on its own training part where that dataset is among
+    those given; ``accuracy.csv`` and ``auc.csv`` have more of each. ``predictions.csv`` has a row a configuration;
+    ``roc.png``, ``auc.png`` and ``accuracy.png`` show them, each beside its SVG; ``contents.json`` has their captions.
 
     Raises:
         ValueError: as :func:`evaluate`, or when there is something at ``out`` and no ``force``.
@@ -161,13 +201,18 @@ def evaluate_all(
     with whole_directory(out, "evaluation.toml", force=force) as directory:
         evaluations = []
         for model in models:
+            own = [dataset for dataset in datasets if dataset.digest == model.training.dataset["digest"]]
+            training = training_score(model, own[0]) if own else None
             for dataset in datasets:
-                evaluations.append(evaluate(model, dataset, part=part, seed=seed, null_permutations=null_permutations))
+                found = evaluate(model, dataset, part=part, seed=seed, null_permutations=null_permutations)
+                evaluations.append(replace(found, training=training))
                 report(evaluations[-1])
+        write_table(directory / "scores.csv", _scores(evaluations))
         write_table(directory / "accuracy.csv", _score_table(evaluations, "accuracy"))
         write_table(directory / "auc.csv", _score_table(evaluations, "auc"))
         write_table(directory / "predictions.csv", _prediction_table(evaluations, datasets, len(models)))
         _draw(evaluations, directory)
+        write_contents(directory, CAPTIONS)
         head = {
             "part": part,
             "seed": seed,
@@ -191,6 +236,25 @@ def roc_curve(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.n
     rates = [[(score[members] >= t).mean() for t in thresholds] for members in (~positive, positive)]
     false, true = (np.concatenate([[0.0], rate]) for rate in rates)
     return false, true
+
+
+def _scores(evaluations: Sequence[Evaluation]) -> dict[str, list]:
+    """The columns of scores.csv."""
+    nowhere = TrainingScore(np.nan, np.nan)
+    table = {
+        column: [getattr(evaluation, column) for evaluation in evaluations]
+        for column in ("model", "architecture", "trained_on", "dataset", "positions", "part")
+    }
+    table["replicas"] = [len(set(evaluation.origin)) for evaluation in evaluations]
+    for name in ("accuracy", "auc"):
+        scores: list[Score] = [getattr(evaluation, name) for evaluation in evaluations]
+        table[f"training_{name}"] = [getattr(evaluation.training or nowhere, name) for evaluation in evaluations]
+        table |= {
+            name: [score.value for score in scores],
+            f"{name}_low": [score.interval.low for score in scores],
+            f"{name}_high": [score.interval.high for score in scores],
+        }
+    return table | {"p_value": [evaluation.p_value for evaluation in evaluations]}
 
 
 def _score_table(evaluations: Sequence[Evaluation], name: str) -> dict[str, list]:

@@ -58,6 +58,15 @@ class CoolingCurve:
         """Mean instantaneous energy and its standard error over replicas at each frame."""
         return mean_and_error(self.potential_energy)
 
+    @property
+    def lag(self) -> float:
+        """How much warmer the mixture is than its thermostat is set, mean over frames and replicas [eps_AA].
+
+        A thermostat follows a ramp late by rate x time constant x heat capacity over the kinetic one: 0.019 at M =
+        2e4 for Bussi's with 0.5 tau, a tenth of that at 2e5.
+        """
+        return float(np.nanmean(self.kt - self.kt_set)) if np.isfinite(self.kt).any() else 0.0
+
     def inherent_at(self, kt: float) -> Estimate:
         """Mean E_IS and its standard error at the frame whose set temperature is nearest to ``kt``."""
         frame = int(np.abs(self.kt_set - kt).argmin())
@@ -83,11 +92,7 @@ def cooling_curves(runs: Sequence[RunDirectory]) -> list[CoolingCurve]:
         by_rate.setdefault(key, []).append(run)
     for group in by_rate.values():
         _same(group, ("frames",))
-        seeds = [run.spec["seed"] for run in group]
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(
-                f"{group[-1].path}: its seed {seeds[-1]} is that of another run, expected independent runs"
-            )
+        require_different_replicas(group)
     curves = [
         curve_from_tables(
             [run.table for run in group], ramp_steps=steps, rate=(kt_start - kt_end) / (steps * time_step)
@@ -159,6 +164,7 @@ def curve_columns(curves: Sequence[CoolingCurve]) -> dict[str, np.ndarray]:
             "rate": np.full(frames, curve.rate),
             "kt_set": curve.kt_set,
             "kt": mean_and_error(curve.kt).mean,
+            "kt_error": mean_and_error(curve.kt).error,
             "inherent_energy": inherent.mean,
             "inherent_energy_error": inherent.error,
             "inherent_replicas": inherent.replicas,
@@ -177,6 +183,19 @@ def require_frames(run: RunDirectory, protocol: str) -> None:
         raise ValueError(f"{run.path}: got protocol {run.spec['protocol']!r}, expected a run of vitrify {protocol}")
     if not len(run.table["frame"]):
         raise ValueError(f"{run.path}: its table has no row, expected at least one frame")
+
+
+def require_different_replicas(runs: Sequence[RunDirectory]) -> None:
+    """Raise ValueError when two runs hold the same replica: same seed and number, so the same random numbers."""
+    owner: dict[tuple[int, int], int] = {}
+    for place, run in enumerate(runs):
+        for replica in run.replicas:
+            other = owner.setdefault((run.spec["seed"], replica), place)
+            if other != place:
+                raise ValueError(
+                    f"{run.path}: its replica {replica} of seed {run.spec['seed']} is in {runs[other].path} too, "
+                    "expected independent runs"
+                )
 
 
 def _same(runs: Sequence[RunDirectory], fields: tuple[str, ...]) -> None:

@@ -24,12 +24,22 @@ class Equilibrium:
         inherent: E_IS.
         instantaneous: instantaneous energy.
         drift: E_IS of the second half of the frames minus that of the first: zero within its error once settled.
+        replica_energies: (R,) E_IS of each replica, mean over its frames.
+        waited: time steps before the first frame, half of them a ramp down from a hot liquid.
+        followed: time steps from then to the last frame.
     """
 
     kt_set: float
     inherent: Estimate
     instantaneous: Estimate
     drift: Estimate
+    replica_energies: np.ndarray
+    waited: int
+    followed: int
+
+    def settled(self, errors: float) -> bool:
+        """Whether the drift is within so many of its standard errors of zero; True where there is none to be known."""
+        return not abs(self.drift.mean) > errors * self.drift.error
 
 
 def equilibrium(run: RunDirectory) -> Equilibrium:
@@ -47,14 +57,16 @@ def equilibrium(run: RunDirectory) -> Equilibrium:
         inherent=mean_and_error(_over_frames(frames.inherent_energy)),
         instantaneous=mean_and_error(_over_frames(frames.potential_energy)),
         drift=mean_and_error(_over_frames(second) - _over_frames(first)),
+        replica_energies=_over_frames(frames.inherent_energy),
+        waited=int(run.spec["equilibration_steps"]),
+        followed=int(run.spec["steps"]),
     )
 
 
-def equilibrium_columns(runs: Sequence[RunDirectory]) -> dict[str, list]:
+def equilibrium_columns(runs: Sequence[RunDirectory], states: Sequence[Equilibrium]) -> dict[str, list]:
     """The columns of equilibrium.csv: one row a run, means with standard errors over replicas."""
     rows = []
-    for run in runs:
-        state = equilibrium(run)
+    for run, state in zip(runs, states, strict=True):
         rows.append(
             {
                 "run": run.name,
@@ -65,6 +77,8 @@ def equilibrium_columns(runs: Sequence[RunDirectory]) -> dict[str, list]:
                 "potential_energy_error": float(state.instantaneous.error),
                 "drift": float(state.drift.mean),
                 "drift_error": float(state.drift.error),
+                "waited": state.waited,
+                "followed": state.followed,
                 "replicas": int(state.inherent.replicas),
             }
         )

@@ -1,20 +1,19 @@
 """Where the liquid falls out of equilibrium: Tg as the intersection of two straight lines through E_IS(kT).
 
 One least-squares line is laid through the glass, another through the supercooled liquid, of the mean curve over
-replicas. The slope of the glass line is small and needs many runs, so no Tg is given without its interval: the replicas
-are resampled and both lines laid again.
+replicas. The slope of the glass line is small and needs many runs, so no Tg is given without its interval: the
+jackknife over replicas, each left out in turn and both lines laid again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from vitrify.analysis.curves.cooling_curve import CoolingCurve
-from vitrify.analysis.statistics import RESAMPLES, Interval, bootstrap_interval, mean_and_error
+from vitrify.analysis.statistics import Quantity, jackknife, mean_and_error, mean_without_each
 
 ROUNDING = 1e-9
 """Slack at the ends of a window [eps_AA]: frame 200 of the ramp lies at 0.05 but for rounding."""
@@ -71,45 +70,31 @@ class Crossing(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class GlassTransition:
-    """Tg of one cooling rate.
+    """Tg of one cooling rate by two lines.
 
     Attributes:
         curve: the cooling curve it was read from.
         windows: the windows of the two lines.
         crossing: Tg, E_IS there [eps_AA per particle, not shifted], and the two lines.
         replicas: how many replicas have converged quenches in both windows; the others are left out.
-        interval: bootstrap interval of Tg over replicas; None where no interval can be given.
-        note: why there is no interval, or "".
+        tg: the glass transition temperature kT_g with its interval [eps_AA].
+        without: (replicas,) Tg with each of these replicas left out [eps_AA].
     """
 
     curve: CoolingCurve
     windows: Windows
     crossing: Crossing
     replicas: int
-    interval: Interval | None
-    note: str = ""
-
-    @property
-    def tg(self) -> float:
-        """The glass transition temperature kT_g [eps_AA]."""
-        return self.crossing.tg
+    tg: Quantity
+    without: np.ndarray
 
 
-def glass_transition(
-    curve: CoolingCurve,
-    windows: Windows | None = None,
-    *,
-    seed: int,
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-) -> GlassTransition:
-    """Tg of a cooling curve with its bootstrap interval over replicas.
+def glass_transition(curve: CoolingCurve, windows: Windows | None = None, *, level: float = 0.95) -> GlassTransition:
+    """Tg of a cooling curve with its interval over replicas.
 
     Args:
         curve: the cooling curve.
         windows: the two ranges of set temperature; None for those of the log.
-        seed: what the resampling derives from.
-        resamples: number of bootstrap resamples.
         level: nominal coverage of the interval.
 
     Raises:
@@ -128,26 +113,16 @@ def glass_transition(
             f"Tg: the lines through kT {windows.glass} and {windows.liquid} cross at {crossing.tg:.3g}, outside both; "
             "expected windows on either side of the curve's bend"
         )
-    replicas = len(energies)
-    if replicas < 2:
-        return GlassTransition(
-            curve=curve,
-            windows=windows,
-            crossing=crossing,
-            replicas=replicas,
-            interval=None,
-            note="no interval: one replica shows no scatter, at least two are needed",
-        )
-    inside = in_glass | in_liquid
-    kt, energies = curve.kt_set[inside], energies[:, inside]
-    interval = bootstrap_interval(
-        lambda rows: _cross(kt, mean_and_error(energies[rows]).mean, windows).tg,
-        replicas,
-        seed=seed,
-        resamples=resamples,
-        level=level,
+    means = mean_without_each(energies)
+    without = np.array([_cross(curve.kt_set, mean, windows).tg for mean in means])
+    return GlassTransition(
+        curve=curve,
+        windows=windows,
+        crossing=crossing,
+        replicas=len(energies),
+        tg=jackknife(crossing.tg, [without], level),
+        without=without,
     )
-    return GlassTransition(curve=curve, windows=windows, crossing=crossing, replicas=replicas, interval=interval)
 
 
 def two_line_crossing(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> Crossing:
@@ -171,32 +146,6 @@ def two_line_crossing(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> C
     if not np.isfinite(crossing.tg):
         raise ValueError(f"Tg: the two lines are parallel (slope {crossing.glass.slope}), expected them to cross")
     return crossing
-
-
-def transition_columns(transitions: Sequence[GlassTransition]) -> dict[str, list]:
-    """The columns of tg.csv: one row for each rate; energies per particle, not shifted; empty where unknown."""
-    rows = [
-        {
-            "ramp_steps": transition.curve.ramp_steps,
-            "rate": transition.curve.rate,
-            "tg": transition.tg,
-            "tg_low": transition.interval.low if transition.interval else np.nan,
-            "tg_high": transition.interval.high if transition.interval else np.nan,
-            "level": transition.interval.level if transition.interval else np.nan,
-            "energy_at_tg": transition.crossing.energy,
-            "glass_slope": transition.crossing.glass.slope,
-            "glass_intercept": transition.crossing.glass.intercept,
-            "liquid_slope": transition.crossing.liquid.slope,
-            "liquid_intercept": transition.crossing.liquid.intercept,
-            "replicas": transition.replicas,
-            "glass_from": transition.windows.glass[0],
-            "glass_to": transition.windows.glass[1],
-            "liquid_from": transition.windows.liquid[0],
-            "liquid_to": transition.windows.liquid[1],
-        }
-        for transition in transitions
-    ]
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
 def _require_points(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> None:

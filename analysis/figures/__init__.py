@@ -14,21 +14,24 @@ from vitrify.analysis.figures.curves import (
     error_bar_figure,
     profile_figure,
     radial_distribution_figure,
-    tg_against_rate_figure,
 )
-from vitrify.analysis.figures.pictures import configuration_figure
+from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
+from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
 
 __all__ = [
     "ENERGY_LABEL",
     "KT_LABEL",
+    "Colouring",
     "Figure",
     "Level",
+    "Readings",
     "Roc",
     "Series",
     "as_png_bytes",
     "as_svg",
+    "choices_figure",
     "configuration_figure",
     "cooling_curve_figure",
     "error_bar_figure",
@@ -37,5 +40,5 @@ __all__ = [
     "roc_figure",
     "save",
     "score_figure",
-    "tg_against_rate_figure",
+    "temperatures_against_rate_figure",
 ]

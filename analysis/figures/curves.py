@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from vitrify.analysis.figures.style import ENERGY_LABEL, INK, KT_LABEL, MARKERS, MUTED, PALETTE, styled
 from vitrify.analysis.statistics import Estimate
@@ -17,6 +16,7 @@ from vitrify.analysis.structure.radial import PAIRS, RadialDistribution
 
 if TYPE_CHECKING:
     from vitrify.analysis.curves.cooling_curve import CoolingCurve
+    from vitrify.analysis.curves.equilibrium_line import EquilibriumLine
     from vitrify.analysis.curves.glass_transition import GlassTransition
     from vitrify.analysis.films.structure import MeanProfile
 
@@ -46,6 +46,7 @@ def cooling_curve_figure(
     transitions: Sequence[GlassTransition] = (),
     *,
     liquids: Series | None = None,
+    line: EquilibriumLine | None = None,
     kt_range: tuple[float, float] | None = None,
 ) -> Figure:
     """Mean E_IS against kT for each cooling rate; below it each Tg with its interval.
@@ -57,12 +58,13 @@ def cooling_curve_figure(
         curves: from slow to fast.
         transitions: Tg of these curves; none for a figure without.
         liquids: E_IS of equilibrium liquids, drawn as points.
+        line: that of equilibrium, dashed; dotted beyond the temperatures it was fitted to.
         kt_range: temperatures shown; None for all from zero.
     """
     heights = [1] if not transitions else [6, 0.4 + 0.24 * len(transitions)]
     figure = Figure(figsize=(6.6, 3.9 + 0.5 * sum(heights[1:])), layout="constrained")
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    colours = _ordered_colours(len(curves))
+    colours = ordered_colours(len(curves))
     top = max(float(curve.kt_set.max()) for curve in curves)
     kt_range = kt_range or (0.0, 1.01 * top)
     for curve, colour in zip(curves, colours, strict=True):
@@ -74,6 +76,15 @@ def cooling_curve_figure(
             _tg_row(axes[1], transitions.index(transition), transition, colour, kt_range)
     if liquids is not None:
         axes[0].errorbar(*liquids, fmt="o", ms=5, mfc="white", color=INK, lw=1, label="equilibrium liquid", zorder=5)
+    if line is not None:
+        low, high = axes[0].get_ylim()
+        kt = np.linspace(max(0.35, kt_range[0]), kt_range[1], 300)
+        fitted = (kt >= line.kt.min()) & (kt <= line.kt.max())
+        axes[0].plot(kt, line(kt), color=INK, lw=0.9, ls=":", zorder=3)
+        axes[0].plot(
+            kt[fitted], line(kt[fitted]), color=INK, lw=1.3, ls="--", zorder=3, label="equilibrium, $a + b / k_BT$"
+        )
+        axes[0].set_ylim(low, high)
     axes[0].set_ylabel(ENERGY_LABEL)
     axes[0].legend(loc="best")
     axes[-1].set_xlabel(KT_LABEL)
@@ -83,26 +94,6 @@ def cooling_curve_figure(
         axes[1].set_ylabel(r"$T_{\mathrm{g}}$", rotation=0, ha="right", va="center")
         axes[1].set_ylim(len(transitions) - 0.3, -0.7)
         axes[1].spines["left"].set_visible(False)
-    return figure
-
-
-@styled
-def tg_against_rate_figure(transitions: Sequence[GlassTransition]) -> Figure:
-    """Tg against cooling rate, its bootstrap interval as error bar."""
-    figure = Figure(figsize=(4.6, 3.4), layout="constrained")
-    axes = figure.subplots()
-    for transition, colour in zip(transitions, _ordered_colours(len(transitions)), strict=True):
-        interval = transition.interval
-        error = [[transition.tg - interval.low], [interval.high - transition.tg]] if interval else None
-        axes.errorbar(transition.curve.rate, transition.tg, error, fmt="o", color=colour, ms=6)
-    rates = [transition.curve.rate for transition in transitions]
-    axes.set_xscale("log")
-    axes.set_xlim(10 ** np.floor(np.log10(min(rates) / 1.2)), 10 ** np.ceil(np.log10(max(rates) * 1.2)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(0.0, low), min(high, max(float(transition.curve.kt_set.max()) for transition in transitions)))
-    axes.set_xlabel(r"cooling rate  $[\epsilon_{AA}/\tau]$")
-    axes.set_ylabel(r"$k_{\mathrm{B}}T_{\mathrm{g}}$  $[\epsilon_{AA}]$")
     return figure
 
 
@@ -148,6 +139,7 @@ def error_bar_figure(
     y_label: str,
     levels: Mapping[str, Level] | None = None,
     x_log: bool = False,
+    y_log: bool = False,
 ) -> Figure:
     """Quantities against another with error bars: accuracy against kT, film energy against substrate temperature.
 
@@ -157,6 +149,7 @@ def error_bar_figure(
         y_label: label of the ordinate with its unit.
         levels: horizontal lines by name, such as the level of chance; the band is one standard error.
         x_log: whether the abscissa is logarithmic.
+        y_log: whether the ordinate is, as for a relaxation time.
     """
     figure = Figure(figsize=(6.0, 3.9), layout="constrained")
     axes = figure.subplots()
@@ -172,13 +165,15 @@ def error_bar_figure(
         )  # fmt: skip
     if x_log:
         axes.set_xscale("log")
+    if y_log:
+        axes.set_yscale("log")
     axes.set(xlabel=x_label, ylabel=y_label)
     if len(series) > 1 or levels:
         axes.legend()
     return figure
 
 
-def _ordered_colours(count: int) -> list:
+def ordered_colours(count: int) -> list:
     """Colours from slow to fast."""
     return [SLOW_TO_FAST(value) for value in (np.linspace(0, 1, count) if count > 1 else [0.15])]
 
@@ -187,11 +182,9 @@ def _curve_label(curve: CoolingCurve, transitions: Sequence[GlassTransition]) ->
     mantissa, exponent = f"{curve.ramp_steps:.2e}".split("e")
     label = rf"$M = {float(mantissa):g}\times 10^{{{int(exponent)}}}$, {curve.replicas} replicas"
     for transition in transitions:
-        label += rf":  $T_{{\mathrm{{g}}}}$ = {transition.tg:.3f}"
-        if transition.interval is not None:
-            label += f" ({transition.interval.low:.3f} to {transition.interval.high:.3f})".replace(
-                "-", "\N{MINUS SIGN}"
-            )
+        label += rf":  $T_{{\mathrm{{g}}}}$ = {transition.tg.value:.3f}"
+        if transition.tg.interval is not None:
+            label += f" ({transition.tg.low:.3f} to {transition.tg.high:.3f})".replace("-", "\N{MINUS SIGN}")
     return label
 
 
@@ -213,11 +206,11 @@ def _two_lines(axes: Axes, transition: GlassTransition, colour) -> None:
 
 def _tg_row(axes: Axes, row: int, transition: GlassTransition, colour, kt_range: tuple[float, float]) -> None:
     """Tg and its interval; an end that lies outside of the axes becomes an arrow at their edge."""
-    if transition.interval is not None:
-        ends = np.array([transition.interval.low, transition.interval.high])
+    if transition.tg.interval is not None:
+        ends = np.array([transition.tg.low, transition.tg.high])
         seen = ends.clip(*kt_range)
         axes.plot(seen, [row, row], color=colour, lw=2.2, solid_capstyle="butt")
         for end, edge, arrow in zip(ends, seen, ("<", ">"), strict=True):
             if end != edge:
                 axes.plot(edge, row, arrow, color=colour, ms=7, clip_on=False)
-    axes.plot(transition.tg, row, "o", color=colour, mec="white", mew=0.8, ms=7)
+    axes.plot(transition.tg.value, row, "o", color=colour, mec="white", mew=0.8, ms=7)

@@ -61,15 +61,15 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or SVG, by the suffix of ``path``, whole or not at all.
+    """Write a figure as PNG at ``path`` and as SVG beside it, each whole or not at all.
 
     Raises:
-        ValueError: for another suffix.
+        ValueError: for a suffix other than .png.
     """
-    formats = {".png": as_png_bytes, ".svg": as_svg}
-    if path.suffix not in formats:
-        raise ValueError(f"{path}: got suffix {path.suffix!r}, expected .png or .svg")
-    write_atomically(path, formats[path.suffix](figure))
+    if path.suffix != ".png":
+        raise ValueError(f"{path}: got suffix {path.suffix!r}, expected .png; the SVG goes beside it")
+    write_atomically(path, as_png_bytes(figure))
+    write_atomically(path.with_suffix(".svg"), as_svg(figure))
 
 
 def as_png_bytes(figure: Figure, dpi: int = DPI) -> bytes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitrify.analysis.curves.cooling_curve import curve_columns
-from vitrify.analysis.curves.glass_transition import transition_columns
-from vitrify.analysis.curves.results import TG_SHOWN, glass_transitions
+from vitrify.analysis.curves.results import glass_transitions, transition_columns
 from vitrify.analysis.figures import (
     ENERGY_LABEL,
     KT_LABEL,
@@ -96,7 +95,7 @@ def _cooling(found: Results, cooled: Sequence[FilmRun], options: Options) -> Non
             "film_tg.csv",
             transition_columns(transitions),
             "T_g of films cooled on their substrate; not comparable with that of the bulk mixture at rho = 1.2.",
-            shown=TG_SHOWN,
+            shown=("ramp_steps", "rate", "tg", "tg_low", "tg_high", "energy_at_tg", "replicas"),
         )
     found.add_table(
         "film_cooling_curve.csv",

@@ -59,6 +59,12 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
     return {name: _column([row[index] for row in rows[1:]]) for index, name in enumerate(rows[0])}
 
 
+def write_contents(directory: Path, captions: Mapping[str, str]) -> None:
+    """Write the list of a directory's tables and figures: a caption for each file, in the order they are told."""
+    entries = [{"file": name, "caption": caption} for name, caption in captions.items()]
+    write_atomically(directory / CONTENTS, json.dumps(entries, indent=2) + "\n")
+
+
 def read_contents(directory: Path) -> dict[str, dict]:
     """The captions of a directory's tables and figures by path within it, in the order they are told.
 

@@ -58,6 +58,12 @@ def analyze(
     film_liquid_window: Annotated[
         str, typer.Option(help="Range of kT of the liquid line of Tg, of cooled films.", metavar="KT,KT")
     ] = "0.24,0.36",
+    smooth_limit: Annotated[
+        float, typer.Option(help="Highest kT of the hyperbola of the smooth Tg.", metavar="KT")
+    ] = 0.9,
+    equilibrium_range: Annotated[
+        str, typer.Option(help="Range of kT of the equilibrium line a + b / kT.", metavar="KT,KT")
+    ] = "0.45,1.0",
     structure: Annotated[bool, typer.Option(help="Measure the stored configurations: descriptors.csv, g(r).")] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace another analysis that is there.")] = False,
 ) -> None:
@@ -75,6 +81,8 @@ def analyze(
     options = Options(
         windows=Windows(glass=window(glass_window), liquid=window(liquid_window)),
         film_windows=Windows(glass=window(film_glass_window), liquid=window(film_liquid_window)),
+        smooth_limit=smooth_limit,
+        equilibrium_range=window(equilibrium_range),
         structure=structure,
     )
     with progress_bar("analyze") as progress:

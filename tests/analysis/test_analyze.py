@@ -35,11 +35,12 @@ def test_everything_a_set_of_runs_shows(runs, tmp_path):
     out = tmp_path / "analysis"
     lines = analyze(runs, out, Options(windows=Windows(glass=(0.05, 0.3), liquid=(0.4, 1.0))))
     assert {file.name for file in out.iterdir()} == {
-        "cooling_curve.csv", "tg.csv", "equilibrium.csv", "descriptors.csv", "g_of_r.csv", "figures",
+        "cooling_curve.csv", "tg.csv", "tg_choices.csv", "rate_law.csv", "equilibrium.csv", "equilibrium_line.csv",
+        "descriptors.csv", "g_of_r.csv", "figures",
         "contents.json", "provenance.json", "DONE",
     }  # fmt: skip
-    assert {file.name for file in (out / "figures").iterdir()} == {
-        "cooling_curve.png", "tg_against_rate.png", "configurations.png", "g_of_r.png",
+    assert {file.name for file in (out / "figures").glob("*.png")} == {
+        "cooling_curve.png", "tg_against_rate.png", "tg_choices.png", "configurations.png", "g_of_r.png",
     }  # fmt: skip
     curve = read_table(out / "cooling_curve.csv")
     assert curve["ramp_steps"].tolist() == [19_200] * 24 + [9_600] * 24
@@ -47,14 +48,14 @@ def test_everything_a_set_of_runs_shows(runs, tmp_path):
     last = table["frame"] == 24
     assert curve["inherent_energy"][-1] == pytest.approx(table["inherent_energy"][last].mean(), rel=1e-9)
     assert read_table(out / "tg.csv")["replicas"].tolist() == [3, 3]
-    assert [line.startswith("Tg = ") for line in lines] == [True, True, False]
+    assert [line.startswith("Tg = ") for line in lines[:3]] == [True, True, False]
 
 
 def test_every_table_and_figure_has_its_caption(runs, tmp_path):
     out = tmp_path / "analysis"
     analyze(runs, out)
     contents = read_contents(out)
-    written = {file.relative_to(out).as_posix() for file in (*out.glob("*.csv"), *out.glob("figures/*"))}
+    written = {file.relative_to(out).as_posix() for file in (*out.glob("*.csv"), *out.glob("figures/*.png"))}
     assert set(contents) == written
     assert all(len(entry["caption"]) > 30 and entry["caption"].endswith(".") for entry in contents.values())
     for name, entry in contents.items():
@@ -73,7 +74,7 @@ def test_mixtures_of_two_densities_are_refused_before_anything_is_written(runs, 
 
 
 def test_a_part_that_fails_leaves_nothing(runs, tmp_path):
-    with pytest.raises(ValueError, match="its seed 1 is that of another run"):
+    with pytest.raises(ValueError, match="its replica 0 of seed 1 is in"):
         analyze([runs[0], runs[0]], tmp_path / "analysis")
     assert not list(tmp_path.iterdir())
 
@@ -114,9 +115,9 @@ def test_what_is_no_analysis_is_never_replaced(runs, tmp_path):
 
 def test_a_window_without_frames_is_a_note_and_the_curve_is_there(runs, tmp_path):
     lines = analyze(runs[:1], tmp_path / "a", Options(windows=Windows(glass=(0.05, 0.06)), structure=False))
-    assert lines[0].startswith("no Tg for M = 9600: glass window 0.05 to 0.06: got 1 frames")
+    assert any(line.startswith("no Tg for M = 9600: glass window 0.05 to 0.06: got 1 frames") for line in lines)
     assert (tmp_path / "a" / "cooling_curve.csv").exists()
-    assert not (tmp_path / "a" / "tg.csv").exists()
+    assert np.isnan(read_table(tmp_path / "a" / "tg.csv")["tg"]).all()
 
 
 def test_energies_of_a_liquid(runs):
@@ -153,7 +154,7 @@ def test_the_verbs(runs, tmp_path, capsys):
     assert status.value.code == 0
     text = (tmp_path / "report.html").read_text()
     assert "Run fast" in text
-    assert text.count("data:image/png") == 4
+    assert text.count("data:image/png") == 5
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from vitrify.analysis.structure.radial import radial_distribution
 @pytest.fixture
 def transition(lammps_cooling):
     curve = curve_from_tables([lammps_cooling], ramp_steps=200_000, rate=0.00195)
-    return glass_transition(curve, seed=0, resamples=200)
+    return glass_transition(curve)
 
 
 def texts(figure):
@@ -21,12 +21,12 @@ def texts(figure):
 def test_cooling_curve_shows_the_mean_and_tg_with_its_interval(transition):
     figure = figures.cooling_curve_figure([transition.curve], [transition])
     curve, below = figure.axes
-    label = f"{transition.tg:.3f} ({transition.interval.low:.3f} to {transition.interval.high:.3f})"
+    label = f"{transition.tg.value:.3f} ({transition.tg.low:.3f} to {transition.tg.high:.3f})"
     assert label in texts(figure)
     mean = curve.get_lines()[0].get_ydata()
     np.testing.assert_array_equal(mean, transition.curve.inherent.mean)
-    np.testing.assert_allclose(below.get_lines()[0].get_xdata(), [transition.interval.low, transition.interval.high])
-    assert below.get_lines()[-1].get_xdata() == [transition.tg]
+    np.testing.assert_allclose(below.get_lines()[0].get_xdata(), [transition.tg.low, transition.tg.high])
+    assert below.get_lines()[-1].get_xdata() == [transition.tg.value]
 
 
 def test_an_interval_beyond_the_axes_ends_in_an_arrow(transition):
@@ -67,7 +67,9 @@ def test_every_figure_is_written_as_png_and_svg(transition, liquid, tmp_path):
     roc = figures.Roc(np.array([0.0, 0.2, 1.0]), np.array([0.0, 0.9, 1.0]), 0.9, 0.85, 0.95)
     drawn = {
         "cooling": figures.cooling_curve_figure([transition.curve], [transition], liquids=series),
-        "rates": figures.tg_against_rate_figure([transition]),
+        "rates": figures.temperatures_against_rate_figure(
+            {"Tg": figures.Readings([transition.curve.rate], [transition.tg])}
+        ),
         "g": figures.radial_distribution_figure({"liquid": radial_distribution(liquid)}),
         "errors": figures.error_bar_figure(
             {"a": series, "b": series}, x_label="x", y_label="y", levels={"chance": figures.Level(0.5)}
@@ -75,11 +77,34 @@ def test_every_figure_is_written_as_png_and_svg(transition, liquid, tmp_path):
         "roc": figures.roc_figure({"network": roc}),
     }
     for name, figure in drawn.items():
+        figures.save(figure, tmp_path / f"{name}.png")
         for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
-            figures.save(figure, tmp_path / f"{name}{suffix}")
             assert (tmp_path / f"{name}{suffix}").read_bytes().startswith(magic)
     with pytest.raises(ValueError, match=r"suffix '\.gif'"):
-        figures.save(drawn["g"], tmp_path / "g.gif")
+        figures.save(drawn["errors"], tmp_path / "errors.gif")
+
+
+def test_particles_take_the_colour_of_their_number(configuration):
+    corner = configuration([[4.9, -4.9], [0.0, 0.0], [2.0, 2.0]], [0, 0, 0], [10.0, 10.0])
+    colouring = figures.Colouring(label="sides", values={"": np.array([5.0, 7.0, np.nan])}, whole=True)
+    panel, bar = figures.configuration_figure({"": corner}, colouring=colouring).axes
+    (circles,) = panel.collections
+    found = {}
+    for place, colour in zip(circles.get_offsets().round(1).tolist(), circles.get_facecolors(), strict=True):
+        found.setdefault(matplotlib.colors.to_hex(colour), []).append(place)
+    # the one at the corner is seen four times in one colour
+    assert {colour: len(places) for colour, places in found.items()} == {"#4db6ac": 4, "#f0a04b": 1, "#b9bec6": 1}
+    assert bar.get_ylabel() == "sides"
+    assert [tick for tick in bar.get_yticks() if 4.5 < tick < 7.5] == [5, 6, 7]
+
+
+def test_a_colour_bar_spans_what_it_is_told(configuration):
+    pair = configuration([[0.0, 0.0], [2.0, 2.0]], [0, 1], [10.0, 10.0])
+    colouring = figures.Colouring(label="energy", values={"": np.array([-4.0, -2.0])}, ends=(-5.0, 0.0))
+    _, bar = figures.configuration_figure({"": pair}, colouring=colouring).axes
+    assert (bar.get_ylim(), bar.get_ylabel()) == ((-5.0, 0.0), "energy")
+    with pytest.raises(ValueError, match="energy: got no number for any particle"):
+        figures.Colouring(label="energy", values={"": np.array([np.nan])}).scale()
 
 
 def test_the_callers_settings_stay_and_do_not_matter(liquid):

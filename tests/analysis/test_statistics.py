@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+import scipy.stats
 
 from vitrify.analysis.statistics import (
     bootstrap_interval,
     combined_sigmas,
+    jackknife,
     mean_and_error,
+    mean_without_each,
     standard_error,
     wilson_interval,
 )
@@ -102,3 +105,35 @@ def test_wilson_interval_against_published_values():
 def test_combined_sigmas_is_symmetric():
     assert combined_sigmas(1.0, 0.3, 3.0, 0.4) == pytest.approx(4.0)
     assert combined_sigmas(3.0, 0.4, 1.0, 0.3) == pytest.approx(4.0)
+
+
+def test_the_jackknife_of_a_mean_is_students_interval():
+    heights = np.random.default_rng(3).normal(size=7)
+    found = jackknife(float(heights.mean()), [mean_without_each(heights)])
+    expected = scipy.stats.t.interval(0.95, 6, loc=heights.mean(), scale=scipy.stats.sem(heights))
+    assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_the_jackknife_of_a_difference_is_welchs_interval():
+    rng = np.random.default_rng(3)
+    first, second = rng.normal(size=5), 4 * rng.normal(size=12)
+    without = [mean_without_each(first) - second.mean(), first.mean() - mean_without_each(second)]
+    found = jackknife(float(first.mean() - second.mean()), without)
+    expected = scipy.stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+
+
+def test_the_jackknife_gives_no_interval_to_few_replicas_or_without_a_value():
+    heights = np.arange(3.0)
+    few = jackknife(1.0, [mean_without_each(heights)])
+    assert few.interval is None
+    assert few.error == pytest.approx(float(standard_error(heights)))
+    assert "3 replicas, expected at least 4" in few.note
+    assert jackknife(1.0, [np.array([1.0, np.nan, 1.0, 1.0])]).interval is None
+    assert jackknife(np.nan, [np.ones(5)]).interval is None
+    assert "1 replica" in jackknife(1.0, [np.array([np.nan])]).note
+
+
+def test_means_without_each_replica_leave_nan_out():
+    found = mean_without_each(np.array([[1.0, np.nan], [2.0, 4.0], [6.0, np.nan]]))
+    np.testing.assert_array_equal(found, [[4.0, 4.0], [3.5, np.nan], [1.5, 4.0]])

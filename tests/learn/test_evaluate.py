@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vitrify.learn.datasets import save_dataset
-from vitrify.learn.evaluate import evaluate, evaluate_all
+from vitrify.learn.evaluate import evaluate, evaluate_all, training_score
 from vitrify.learn.fit import fit
 from vitrify.learn.models import get_architecture
 
@@ -94,7 +94,8 @@ def test_tables_and_figures_of_every_model_on_every_dataset(model, saved, noise,
     found = evaluate_all([model], [saved, inherent], tmp_path / "out", part="all", seed=1, null_permutations=19)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
-        "accuracy.csv", "auc.csv", "predictions.csv", "evaluation.toml", "roc.png", "auc.png", "accuracy.png", "DONE",
+        "accuracy.csv", "auc.csv", "scores.csv", "predictions.csv", "evaluation.toml", "contents.json", "DONE",
+        "roc.png", "auc.png", "accuracy.png", "roc.svg", "auc.svg", "accuracy.svg",
     }  # fmt: skip
     accuracy, auc = rows_of(tmp_path / "out" / "accuracy.csv"), rows_of(tmp_path / "out" / "auc.csv")
     assert [row["dataset"] for row in auc] == ["toy", "noise"]
@@ -106,6 +107,10 @@ def test_tables_and_figures_of_every_model_on_every_dataset(model, saved, noise,
         assert float(row["low"]) <= float(row["accuracy"]) <= float(row["high"])
         assert float(row["majority"]) == 0.5
         assert float(row["accuracy"]) == pytest.approx(evaluation.accuracy.value)
+    scores = rows_of(tmp_path / "out" / "scores.csv")
+    assert [row["auc"] for row in scores] == [row["auc"] for row in auc]
+    # A linear model on an energy that differs: it separates the configurations it was trained on, whatever it is asked.
+    assert [(row["training_accuracy"], row["training_auc"]) for row in scores] == [("1", "1")] * 2
     predictions = rows_of(tmp_path / "out" / "predictions.csv")
     assert len(predictions) == 46
     for name, row in zip(("toy", "noise"), accuracy, strict=True):
@@ -114,6 +119,14 @@ def test_tables_and_figures_of_every_model_on_every_dataset(model, saved, noise,
     head = tomllib.loads((tmp_path / "out" / "evaluation.toml").read_text())
     assert head["dataset"]["1"]["digest"] == inherent.digest
     assert head["model"]["0"]["digest"] == model.digest
+
+
+def test_a_training_score_is_that_of_the_models_own_dataset(model, saved, noise):
+    own = saved.rows("train")
+    probability = model.classifier.probabilities(saved.configurations.select(own))
+    assert training_score(model, saved).accuracy == np.mean(probability.argmax(axis=1) == saved.label[own])
+    with pytest.raises(ValueError, match="was trained on toy, got noise"):
+        training_score(model, noise)
 
 
 def test_the_same_seed_gives_the_same_tables(model, noise, tmp_path):

@@ -1,12 +1,9 @@
 // What colour a particle has. Gives: particleColours(configuration, column, range), mapColour(fraction), wholeColour(number),
 // hex(colour).
 
-// Nine points of viridis (Smith and van der Walt, matplotlib), straight lines between them.
-const MAP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"].map(rgb);
-
-// Whole numbers: five, six and seven, the ones that matter most, far apart; others grow darker away from them.
-const WHOLE = ["#2b1a4d", "#3a2a86", "#4a3fb0", "#3b66c4", "#2f8fd0", "#4db6ac", "#e8e4d8", "#f0a04b", "#d5572a", "#9e2a2b", "#5c1a1b"].map(rgb);
-const NO_VALUE = rgb("#b9bec6");
+const MAP = scene.colours.map.map(rgb);
+const WHOLE = scene.colours.whole.map(rgb);
+const NO_VALUE = rgb(scene.colours.noValue);
 
 function rgb(text) {
   return [1, 3, 5].map((place) => parseInt(text.slice(place, place + 2), 16));

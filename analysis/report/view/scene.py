@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vitrify.analysis.figures.pictures import SPECIES_COLOURS, SPECIES_DIAMETERS
+from vitrify.analysis.figures.pictures import (
+    NO_VALUE,
+    SPECIES_COLOURS,
+    SPECIES_DIAMETERS,
+    WHOLE_COLOURS,
+    colour_map,
+)
 from vitrify.analysis.report.view.packing import Scale, column_scale, pack, pack_column, pack_positions
 from vitrify.analysis.structure.descriptors import COLUMNS, Column
 from vitrify.analysis.structure.surroundings import Surroundings
@@ -94,6 +100,7 @@ def scene(
     species: dict[bytes, int] = {}
     return {
         "columns": described,
+        "colours": {"map": colour_map(), "whole": WHOLE_COLOURS, "noValue": NO_VALUE},
         "species": [
             {"name": name, "colour": SPECIES_COLOURS[index], "diameter": SPECIES_DIAMETERS[index]}
             for index, name in enumerate(SPECIES_NAMES)

@@ -23,6 +23,7 @@ class Run:
 
     def __init__(self, own, **spec):
         self.table, self.path = own, f"run-{spec.get('seed', 1)}"
+        self.replicas = sorted(set(own["replica"].tolist()))
         self.spec = {
             "protocol": "cool", "particles": 1080, "density": 1.2, "fraction_a": 0.65, "frames": 4, "time_step": 0.005,
             "kt_start": 2.0, "kt_end": 0.05, "ramp_steps": 20_000, "seed": 1,
@@ -82,7 +83,7 @@ def test_runs_are_pooled_by_rate_slowest_first():
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (Run(table(2)), "seed 1 is that of another run"),
+        (Run(table(2)), "its replica 0 of seed 1 is in run-1 too"),
         (Run(table(2), seed=2, density=1.1), "density is 1.1, expected 1.2"),
         (Run(table(2), seed=2, frames=8), "frames is 8, expected 4"),
         (Run(table(2), seed=2, protocol="anneal"), "expected a run of vitrify cool"),

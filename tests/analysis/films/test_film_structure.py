@@ -81,5 +81,5 @@ def test_an_analysis_of_films(run, tmp_path):
     analyze([run], tmp_path / "analysis")
     assert {file.name for file in (tmp_path / "analysis").rglob("*.*")} == {
         "films.csv", "film_energies.csv", "film_structure.csv", "film_profile.csv", "film_profile.png",
-        "film_films.png", "contents.json", "provenance.json",
+        "film_films.png", "film_profile.svg", "film_films.svg", "contents.json", "provenance.json",
     }  # fmt: skip

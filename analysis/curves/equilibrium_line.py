@@ -1,0 +1,177 @@
+"""The line that E_IS(kT) follows in equilibrium, the temperature a glass has kept, and where a ramp leaves the line.
+
+A liquid whose inherent structures are spread like a Gaussian in energy has, in equilibrium,
+
+    E_IS(kT) = a + b / kT,   b < 0.
+
+The **fictive temperature** of a glass is the kT at which this line has the glass's energy, ``b / (E_glass - a)``.
+Inherent structures are compared with inherent structures, so that vibrations play no part. It falls with slower cooling
+whatever the ramp did on its way; the two lines of Tg need a liquid still in equilibrium.
+
+Source: F. Sciortino, J. Stat. Mech. P05015 (2005); A. Q. Tool, J. Am. Ceram. Soc. 29, 240 (1946).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitrify.analysis.curves.cooling_curve import CoolingCurve
+from vitrify.analysis.curves.equilibrium import Equilibrium
+from vitrify.analysis.curves.glass_transition import ROUNDING
+from vitrify.analysis.statistics import Quantity, jackknife, mean_and_error, mean_without_each
+
+RANGE = (0.45, 1.0)
+"""Range of kT of the fit [eps_AA]: hotter liquids leave a + b / kT, colder ones do not settle in any affordable
+time."""
+
+RAMP_RANGE = (0.75, 1.0)
+"""Part of the slowest ramp taken to be in equilibrium where no liquids were run [eps_AA]: M = 2e5 leaves the line
+near 0.75."""
+
+SETTLED = 3.0
+"""A liquid whose energy drifts by more standard errors than this between the halves of its run is left out."""
+
+EXCESS = 0.003
+"""How far above the line a ramp has left it [eps_AA per particle]: some two standard errors of eight ramps of N =
+4320."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquilibriumLine:
+    """E_IS = a + b / kT, through liquids in equilibrium.
+
+    Attributes:
+        a: energy of the limit of high temperature [eps_AA per particle, not shifted].
+        b: slope against 1 / kT [eps_AA^2].
+        kt: (K,) temperatures it was fitted to [eps_AA].
+        energy: (K,) mean E_IS there.
+        error: (K,) its standard error over replicas.
+        without: for each group of replicas by its key, a and b with each of them left out, (n, 2).
+        source: what those liquids are, in words.
+    """
+
+    a: float
+    b: float
+    kt: np.ndarray
+    energy: np.ndarray
+    error: np.ndarray
+    without: Mapping[str, np.ndarray]
+    source: str
+
+    def __call__(self, kt: np.ndarray | float) -> np.ndarray | float:
+        """E_IS in equilibrium [eps_AA per particle]."""
+        return self.a + self.b / kt
+
+    @property
+    def slope(self) -> Quantity:
+        """B with its interval over replicas [eps_AA^2]."""
+        return jackknife(self.b, [group[:, 1] for group in self.without.values()])
+
+    @property
+    def intercept(self) -> Quantity:
+        """A with its interval over replicas [eps_AA per particle]."""
+        return jackknife(self.a, [group[:, 0] for group in self.without.values()])
+
+
+def fit_line(kt: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Least-squares a and b of E = a + b / kT, (..., 2), through energies (..., K) at kT (K,).
+
+    >>> kt = np.array([0.5, 0.8, 1.0])
+    >>> fit_line(kt, -3.75 - 0.065 / kt).round(6).tolist()
+    [-3.75, -0.065]
+    """
+    x = 1 / kt - np.mean(1 / kt)
+    b = (energy * x).sum(axis=-1) / (x**2).sum()
+    a = energy.mean(axis=-1) - b * np.mean(1 / kt)
+    return np.stack([a, b], axis=-1)
+
+
+def line_through_liquids(liquids: Sequence[Equilibrium], kt_range: tuple[float, float] = RANGE) -> EquilibriumLine:
+    """The line through runs at one temperature each that have settled.
+
+    Args:
+        liquids: equilibrium runs; those outside the range, or that still drift, are left out. Runs at one temperature
+            are pooled.
+        kt_range: temperatures fitted [eps_AA].
+
+    Raises:
+        ValueError: when fewer than three temperatures are left, or energies do not fall on cooling.
+    """
+    used: dict[float, list[np.ndarray]] = {}
+    for liquid in liquids:
+        if kt_range[0] - ROUNDING <= liquid.kt_set <= kt_range[1] + ROUNDING and liquid.settled(SETTLED):
+            used.setdefault(liquid.kt_set, []).append(liquid.replica_energies)
+    kt = np.array(sorted(used))
+    if len(kt) < 3:
+        raise ValueError(
+            f"equilibrium line: got {len(kt)} settled temperatures from kT {kt_range[0]:g} to {kt_range[1]:g}, "
+            "expected at "
+            "least 3"
+        )
+    groups = [np.concatenate(used[one]) for one in kt]
+    estimates = [mean_and_error(group) for group in groups]
+    energy = np.array([float(one.mean) for one in estimates])
+    without = {}
+    for place, group in enumerate(groups):
+        changed = np.tile(energy, (len(group), 1))
+        changed[:, place] = mean_without_each(group)
+        without[f"liquid at {kt[place]:g}"] = fit_line(kt, changed)
+    a, b = fit_line(kt, energy)
+    _require_falling(b)
+    return EquilibriumLine(
+        a=float(a),
+        b=float(b),
+        kt=kt,
+        energy=energy,
+        error=np.array([float(one.error) for one in estimates]),
+        without=without,
+        source=f"runs at {len(kt)} temperatures from kT {kt[0]:g} to {kt[-1]:g}",
+    )
+
+
+def line_through_ramp(curve: CoolingCurve, kt_range: tuple[float, float]) -> EquilibriumLine:
+    """The line through the part of one ramp that is taken to be in equilibrium.
+
+    Args:
+        curve: the slowest ramp.
+        kt_range: its part [eps_AA].
+
+    Raises:
+        ValueError: when fewer than three frames are in the range, or energies do not fall on cooling.
+    """
+    shown = (curve.kt_set >= kt_range[0] - ROUNDING) & (curve.kt_set <= kt_range[1] + ROUNDING)
+    estimate = curve.inherent
+    shown &= estimate.replicas > 0
+    if shown.sum() < 3:
+        raise ValueError(
+            f"equilibrium line: got {shown.sum()} frames of the slowest ramp from kT {kt_range[0]:g} to "
+            f"{kt_range[1]:g}, "
+            "expected at least 3"
+        )
+    kt = curve.kt_set[shown] + curve.lag
+    a, b = fit_line(kt, estimate.mean[shown])
+    _require_falling(b)
+    return EquilibriumLine(
+        a=float(a),
+        b=float(b),
+        kt=kt,
+        energy=estimate.mean[shown],
+        error=estimate.error[shown],
+        without={ramp_key(curve): fit_line(kt, mean_without_each(curve.inherent_energy)[:, shown])},
+        source=f"the ramp M = {curve.ramp_steps:,} from kT {kt_range[0]:g} to {kt_range[1]:g}",
+    )
+
+
+def ramp_key(curve: CoolingCurve) -> str:
+    """What the replicas of a ramp are called among groups of replicas."""
+    return f"ramp of rate {curve.rate:g}"
+
+
+def _require_falling(b: np.ndarray) -> None:
+    if not b < 0:
+        raise ValueError(
+            f"equilibrium line: E_IS = a + b / kT has b = {float(b):.3g}, expected energies that fall on cooling"
+        )

@@ -1,0 +1,86 @@
+"""Glass transition and fictive temperatures against the logarithm of the cooling rate, ``T = T_1 + s log10(rate)``.
+
+Over the decades that a simulation spans both are close to straight lines in log(rate). What the line says of slower
+ramps is an extrapolation: a law of Vogel, Fulcher and Tammann bends towards its T_0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitrify.analysis.statistics import Quantity, jackknife
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLaw:
+    """A straight line in log10(rate), by least squares, each ramp counting alike.
+
+    Attributes:
+        rates: (K,) cooling rates it was fitted to [eps_AA / tau].
+        temperatures: (K,) kT at each [eps_AA].
+        slope: change of kT per decade of the rate [eps_AA], its interval over replicas of all ramps.
+        at_unit_rate: kT the line has at rate 1 [eps_AA].
+    """
+
+    rates: np.ndarray
+    temperatures: np.ndarray
+    slope: Quantity
+    at_unit_rate: float
+
+    def __call__(self, rate: np.ndarray | float) -> np.ndarray | float:
+        """KT of the line at a rate; outside ``rates`` an extrapolation [eps_AA]."""
+        return self.at_unit_rate + self.slope.value * np.log10(rate)
+
+    def extrapolates(self, rate: float) -> bool:
+        """Whether a rate lies outside of those that were simulated."""
+        return not self.rates.min() <= rate <= self.rates.max()
+
+
+def rate_law(
+    rates: Sequence[float],
+    temperatures: Sequence[float],
+    without: Sequence[Mapping[str, np.ndarray]],
+    level: float = 0.95,
+) -> RateLaw:
+    """Fit the line.
+
+    Args:
+        rates: of each ramp [eps_AA / tau].
+        temperatures: of each ramp [eps_AA].
+        without: for each ramp, by the key of a group of replicas, its temperature with each of them left out, (n,).
+            Groups of one key are the same replicas: those of the liquids stand behind the fictive temperature of every
+            ramp.
+        level: nominal coverage of the slope's interval.
+
+    Raises:
+        ValueError: for fewer than two different rates.
+
+    >>> law = rate_law([0.01, 0.001], [0.5, 0.45], [{"a": np.array([0.5] * 4)}, {"b": np.array([0.45] * 4)}])
+    >>> round(law.slope.value, 6), round(float(law(0.0001)), 6), law.extrapolates(0.0001)
+    (0.05, 0.4, True)
+    """
+    decades = np.log10(np.asarray(rates, dtype=np.float64))
+    values = np.asarray(temperatures, dtype=np.float64)
+    away = decades - decades.mean()
+    if len(np.unique(decades)) < 2:
+        raise ValueError(f"rate law: got {len(values)} temperatures at one rate, expected at least two rates")
+    weights = away / (away**2).sum()
+    keys = {key: len(one) for group in without for key, one in group.items()}
+    changes = {
+        key: sum(
+            (weight * (group[key] if key in group else np.full(count, value))
+             for weight, group, value in zip(weights, without, values, strict=True)),
+            start=np.zeros(count),
+        )
+        for key, count in keys.items()
+    }  # fmt: skip
+    slope = jackknife(float(weights @ values), list(changes.values()), level)
+    return RateLaw(
+        rates=np.asarray(rates, dtype=np.float64),
+        temperatures=values,
+        slope=slope,
+        at_unit_rate=float(values.mean() - slope.value * decades.mean()),
+    )
