@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numba import cuda
 from rich.console import Console
 
 from vitrify.md.engines import registry
@@ -218,11 +219,14 @@ def test_the_exit_status_says_whether_all_is_well(monkeypatch, capsys, passes):
     [
         (["--device", "abacus"], "device: got 'abacus'"),
         (["--engine", "gromacs"], "engine: got 'gromacs'"),
-        (["--device", "gpu"], "device: got 'gpu'"),
+        (
+            ["--device", "gpu"],
+            "device: got 'gpu', but no CUDA GPU can be used here: CUDA driver library cannot be found",
+        ),
     ],
 )
 def test_bad_input(monkeypatch, capsys, options, message):
-    monkeypatch.setattr("vitrify.md.engines.replica.graphics.why_no_gpu", lambda: "none")
+    monkeypatch.setattr(cuda, "cuda_error", lambda: "CUDA driver library cannot be found")  # on any machine
     with pytest.raises(SystemExit) as left:
         cli.main(["check", *options])
     assert left.value.code == 2
