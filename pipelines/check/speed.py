@@ -15,8 +15,11 @@ from vitrify.pipelines.benchmark.liquid import default_replicas, equilibrate
 from vitrify.pipelines.check.systems import Machine
 
 KT, ROUNDS = 0.4, 2
-SETTLE_STEPS = 2000
-"""Of a ramp to kT 0.4, and again as many there: enough for a density profile to be timed on, no equilibrium."""
+SETTLE_STEPS = 500
+"""Of a ramp to kT 0.4, and again as many there: enough for neighbours to be timed on, no equilibrium."""
+
+FIRST_STEPS, MOST_STEPS, SECONDS_A_ROUND = 50, 1000, 0.5
+"""A round is as long as the first steps say that there is time for."""
 
 
 def speed(machine: Machine, particles: int) -> list[dict]:
@@ -31,9 +34,9 @@ def speed(machine: Machine, particles: int) -> list[dict]:
     engine = machine.mover(kob_andersen_pairs(), particles)
     replicas = default_replicas(engine) if isinstance(engine, ReplicaEngine) else 1
     liquid = equilibrate(engine, particles=particles, kt=KT, replicas=replicas, seed=machine.seed, steps=SETTLE_STEPS)
-    rows = []
+    rows, steps = [], affordable_steps(engine, liquid)
     for choice, settings in choices(engine):
-        seconds = timed(choice, replace(liquid, origin=None), steps := 1000 if engine.device == "cpu" else 300)
+        seconds = timed(choice, replace(liquid, origin=None), steps)
         rows.append(
             {
                 "particles": particles,
@@ -51,6 +54,12 @@ def speed(machine: Machine, particles: int) -> list[dict]:
         "quench_evaluations": float(quenched.evaluations.mean()),
     }
     return rows
+
+
+def affordable_steps(engine: Engine, liquid: Ensemble) -> int:
+    """Steps that take SECONDS_A_ROUND, within FIRST_STEPS and MOST_STEPS."""
+    seconds = timed(engine, replace(liquid, origin=None), FIRST_STEPS)
+    return min(max(FIRST_STEPS, round(FIRST_STEPS * SECONDS_A_ROUND / seconds)), MOST_STEPS)
 
 
 def choices(engine: Engine) -> list[tuple[Engine, dict]]:

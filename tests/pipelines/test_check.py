@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numba import cuda
 from rich.console import Console
 
 from vitrify.md.engines import registry
@@ -144,6 +145,34 @@ def test_a_quench_that_stops_early_is_found(tampered):
     assert failed <= {"quench, max|F|", "film, quench max|F|", "quench, beside L-BFGS"}
 
 
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_gpu_is_held_against_the_cpu(monkeypatch, sound):
+    """A CPU engine that calls itself a GPU, sums in another order, and has a cut-off of its own if it is not sound."""
+
+    class Card(Tampered):
+        device = "gpu:0"
+
+    build = registry._BUILDERS["replica"]
+
+    def card(wanted):
+        if wanted.device == "cpu":
+            return build(wanted)
+        r_cut = wanted.pairs.r_cut * (1.0 if sound else 0.98)
+        pairs = replace(wanted.pairs, r_cut=r_cut)
+        return Card(build(wanted._replace(device="cpu", pairs=pairs)).with_settings({"skin": 0.35}))
+
+    monkeypatch.setitem(registry._BUILDERS, "replica", card)
+    record = check(device="gpu", sizes=(), questions=(), console=Console(quiet=True))
+    assert record["device"] == "gpu:0"
+    rows = {row["name"]: row["passed"] for row in record["rows"]}
+    assert len(rows) == 3
+    if sound:
+        assert all(rows.values())
+    else:
+        assert not rows["GPU beside CPU, first steps"]
+        assert not rows["GPU beside CPU, one basin"]
+
+
 def test_a_question_that_ends_in_an_error_is_a_row_that_failed():
     def broken(machine):
         yield at_most("first", 0.0, 1.0, "")
@@ -190,11 +219,14 @@ def test_the_exit_status_says_whether_all_is_well(monkeypatch, capsys, passes):
     [
         (["--device", "abacus"], "device: got 'abacus'"),
         (["--engine", "gromacs"], "engine: got 'gromacs'"),
-        (["--device", "gpu"], "device: got 'gpu'"),
+        (
+            ["--device", "gpu"],
+            "device: got 'gpu', but no CUDA GPU can be used here: CUDA driver library cannot be found",
+        ),
     ],
 )
 def test_bad_input(monkeypatch, capsys, options, message):
-    monkeypatch.setattr("vitrify.md.engines.replica.graphics.why_no_gpu", lambda: "none")
+    monkeypatch.setattr(cuda, "cuda_error", lambda: "CUDA driver library cannot be found")  # on any machine
     with pytest.raises(SystemExit) as left:
         cli.main(["check", *options])
     assert left.value.code == 2

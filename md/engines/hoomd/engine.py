@@ -60,7 +60,7 @@ def why_no_gpu() -> str:
     if hoomd.device.GPU.get_available_devices():
         return ""
     if not hoomd.version.gpu_enabled:
-        return "this build of HOOMD-blue is for CPUs only"
+        return "this build of HOOMD-blue is for CPUs only; conda brings the other with environment-gpu.yml"
     reasons = hoomd.device.GPU.get_unavailable_device_reasons()
     return "; ".join(" ".join(reason.split()) for reason in reasons) or "HOOMD-blue finds no GPU"
 
