@@ -27,6 +27,14 @@ def launch(protocol, out, **options):
     return subprocess.Popen([*PROGRAM, *PROTOCOLS[protocol], "--resume", "--out", out], **options)
 
 
+def rows(run):
+    """Bytes of its table; 0 where there is none, as while a launch begins anew what had no checkpoint yet."""
+    try:
+        return (run / TABLE).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def configurations(path):
     """Everything stored in a run directory, by replica, kind and frame."""
     if not (path / "spec.toml").exists():
@@ -47,8 +55,8 @@ def test_killed_again_and_again(protocol, tmp_path):
     expected = configurations(whole)
     for _ in range(3):
         process = launch(protocol, out, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        grown = (out / TABLE).stat().st_size if (out / TABLE).exists() else 0
-        while process.poll() is None and (not (out / TABLE).exists() or (out / TABLE).stat().st_size <= grown):
+        grown = rows(out)
+        while process.poll() is None and rows(out) <= grown:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.2))
         process.kill()
