@@ -32,9 +32,10 @@ from vitrify.analysis.report.tables import CONTENTS, ENERGY_CONVENTION, write_ta
 from vitrify.analysis.results import BULK, Options, Part, Progress, Results, of_protocols
 from vitrify.analysis.structure.results import results as structure
 from vitrify.md.store.checkpoint import write_atomically
+from vitrify.md.store.naming import TABLE
 from vitrify.md.store.product import DONE, check_sums, sha256, whole_directory
 from vitrify.md.store.provenance import provenance
-from vitrify.md.store.rundir import TABLE, RunDirectory
+from vitrify.md.store.rundir import RunDirectory
 
 PARTS: tuple[Part, ...] = (curves, films, structure)
 """The parts of an analysis, in the order they are told."""
