@@ -19,22 +19,18 @@ All energies are per particle, truncated and not shifted [eps_AA].
 
 from __future__ import annotations
 
-import errno
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from vitrify.analysis.curves.results import results as curves
-from vitrify.analysis.figures import save
 from vitrify.analysis.films.results import results as films
-from vitrify.analysis.report.tables import CONTENTS, ENERGY_CONVENTION, write_table
-from vitrify.analysis.results import BULK, Options, Part, Progress, Results, of_protocols
+from vitrify.analysis.results import BULK, Options, Part, Progress, of_protocols
 from vitrify.analysis.structure.results import results as structure
-from vitrify.md.store.checkpoint import write_atomically
+from vitrify.analysis.writing import is_written, write_results
 from vitrify.md.store.naming import TABLE
-from vitrify.md.store.product import DONE, check_sums, sha256, whole_directory
-from vitrify.md.store.provenance import provenance
+from vitrify.md.store.product import sha256
 from vitrify.md.store.rundir import RunDirectory
 
 PARTS: tuple[Part, ...] = (curves, films, structure)
@@ -42,9 +38,6 @@ PARTS: tuple[Part, ...] = (curves, films, structure)
 
 PRODUCT = "analysis"
 """What the provenance calls such a directory."""
-
-FIGURES = "figures"
-"""The folder of its figures."""
 
 
 def analyze(
@@ -79,11 +72,11 @@ def analyze(
         # Through JSON and back, so that it compares equal to what stands in a file.
         "options": json.loads(json.dumps(asdict(options))),
     }
-    if _is_there(out, request, force):
+    if is_written(out, PRODUCT, request, force=force):
         return [f"{out}: there already, of the same runs and options"]
     require_one_mixture(runs)
     found = [part(runs, options, progress) for part in PARTS]
-    _write(found, out, request)
+    write_results(found, out, PRODUCT, request)
     return [line for one in found for line in one.numbers] + [line for one in found for line in one.notes]
 
 
@@ -96,47 +89,3 @@ def require_one_mixture(runs: Sequence[RunDirectory]) -> None:
                 raise ValueError(
                     f"{run.path}: {name} is {run.spec[name]}, expected {bulk[0].spec[name]} as in {bulk[0].path}"
                 )
-
-
-def _is_there(out: Path, request: Mapping, force: bool) -> bool:
-    """Whether ``out`` holds this very analysis, whole; an error where it holds something that must not go."""
-    if not out.exists():
-        return False
-    facts = out / "provenance.json"
-    held = json.loads(facts.read_text()) if facts.is_file() else {}
-    if held.get("product") != PRODUCT:
-        raise FileExistsError(errno.EEXIST, "exists and is no analysis, expected a new directory", str(out))
-    if force:
-        return False
-    if held["request"] != request:
-        raise FileExistsError(
-            errno.EEXIST, "an analysis of other runs or options, expected a new directory or --force", str(out)
-        )
-    if not (out / DONE).exists():
-        return False
-    check_sums(out, PRODUCT)
-    return True
-
-
-def _write(found: Sequence[Results], out: Path, request: Mapping) -> None:
-    """Put everything that was found into ``out``."""
-    with whole_directory(out, CONTENTS, folders=(FIGURES,), force=True) as directory:
-        (directory / FIGURES).mkdir()
-        contents: list[dict] = []
-        for part in found:
-            for name, drawn in part.figures.items():
-                save(drawn.figure, directory / FIGURES / name)
-                contents.append({"file": f"{FIGURES}/{name}", "caption": drawn.caption})
-            for name, table in part.tables.items():
-                write_table(directory / name, table.columns)
-                contents.append({"file": name, "caption": table.caption, "shown": list(table.shown)})
-        write_atomically(directory / CONTENTS, json.dumps(contents, indent=2) + "\n")
-        facts = {
-            "product": PRODUCT,
-            "request": request,
-            "energies": ENERGY_CONVENTION,
-            "numbers": [line for part in found for line in part.numbers],
-            "notes": [line for part in found for line in part.notes],
-            **provenance(("numpy", "scipy", "matplotlib")),
-        }
-        write_atomically(directory / "provenance.json", json.dumps(facts, indent=2) + "\n")
