@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vitrify.learn.configurations import Configurations
 from vitrify.learn.gathered import Gathered
-from vitrify.learn.products import sha256
 from vitrify.md.model import EMPTY
+from vitrify.md.store.product import sha256
 
 _DIGITS = 16
 
@@ -55,7 +56,7 @@ def write_blocks(configurations: Configurations, directory: Path, *, beside: Pat
     return {"block": [names[number] for number in where[0]], "row": where[1].tolist()}
 
 
-def read_blocks(directory: Path, block: Sequence[str], row: np.ndarray) -> tuple[Gathered, Gathered]:
+def read_blocks(directory: Path, block: Sequence[str], row: np.ndarray) -> tuple[Any, Any]:
     """Positions (C, N, 2) and species (C, N) of the configurations at ``row`` of each ``block``, mapped and not read.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ class Configurations:
     """C configurations side by side: what a network may look at, without its label.
 
     A window cut out of a larger system is open on both axes, and so is no period of anything; a film is open in y.
+    Positions and species that lie on the disk are :class:`~vitrify.learn.gathered.Gathered`: index them, a batch at a
+    time.
 
     Attributes:
         positions: (C, N, 2) float64 [sigma_AA], in the convention of :class:`vitrify.md.ensemble.Ensemble`.
@@ -26,8 +29,8 @@ class Configurations:
         inherent_energy: (C,) E_IS per particle, truncated and not shifted [eps_AA]; NaN where not computed.
     """
 
-    positions: np.ndarray | Gathered
-    species: np.ndarray | Gathered
+    positions: np.ndarray
+    species: np.ndarray
     box: np.ndarray
     periodic: np.ndarray
     inherent_energy: np.ndarray
@@ -67,10 +70,11 @@ class Configurations:
     def view(self, rows: np.ndarray) -> Configurations:
         """The configurations at ``rows`` (indices or a mask), in that order; positions are not read."""
         rows = np.arange(len(self))[rows]
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Configurations(
-            **{name: one.view(rows) if isinstance(one, Gathered) else one[rows] for name, one in columns.items()}
-        )
+
+        def chosen(array: Any) -> Any:
+            return array.view(rows) if isinstance(array, Gathered) else array[rows]
+
+        return Configurations(**{name: chosen(getattr(self, name)) for name in self.__dataclass_fields__})
 
     def mixture(self, rows: np.ndarray | None = None) -> tuple[float, float]:
         """Number density [sigma_AA^-2], and fraction of A: means over configurations (of a film, over its box)."""

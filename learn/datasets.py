@@ -29,8 +29,8 @@ import numpy as np
 from vitrify.learn.blocks import read_blocks, write_blocks
 from vitrify.learn.configurations import Configurations as Configurations
 from vitrify.learn.configurations import stack as stack
-from vitrify.learn.products import check_sums, whole_directory
 from vitrify.learn.splits import FRACTIONS, PARTS
+from vitrify.md.store.product import check_sums, whole_directory
 from vitrify.md.store.provenance import provenance, to_toml
 
 POSITIONS = ("instant", "inherent")
@@ -134,7 +134,7 @@ def save_dataset(dataset: Dataset, path: Path, *, force: bool = False) -> Datase
         The dataset with its name and digest.
 
     Raises:
-        ValueError: when there is something at ``path`` and no ``force``.
+        FileExistsError: when there is something at ``path`` and no ``force``.
     """
     path = Path(path)
     with whole_directory(path, HEAD, force=force) as directory:

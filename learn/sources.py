@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -182,9 +183,11 @@ def _require_classes(classes: Mapping[str, Sequence[Source]], *, null: bool) -> 
 def _side_by_side(taken: Sequence[Taken]) -> Configurations:
     block = np.repeat(np.arange(len(taken)), list(map(len, taken)))
     row = np.concatenate([np.arange(len(one)) for one in taken])
+    positions: Any = Gathered([one.positions for one in taken], block, row, fill=0.0)
+    species: Any = Gathered([one.species for one in taken], block, row, fill=EMPTY)
     return Configurations(
-        positions=Gathered([one.positions for one in taken], block, row, fill=0.0),
-        species=Gathered([one.species for one in taken], block, row, fill=EMPTY),
+        positions=positions,
+        species=species,
         box=np.concatenate([one.box for one in taken]),
         periodic=np.concatenate([one.periodic for one in taken]),
         inherent_energy=np.concatenate([one.energy for one in taken]),
@@ -206,8 +209,8 @@ def _origins(taken: Taken, runs: Sequence[RunDirectory]) -> np.ndarray:
 
 def _classes_of(origin: np.ndarray, label: np.ndarray, classes: Sequence[str]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for one, number in set(zip(origin.tolist(), label.tolist(), strict=True)):
-        found.setdefault(one, set()).add(classes[number])
+    for one, number in zip(origin.tolist(), label.tolist(), strict=True):
+        found.setdefault(str(one), set()).add(classes[int(number)])
     return {one: frozenset(names) for one, names in found.items()}
 
 

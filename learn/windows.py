@@ -33,7 +33,7 @@ class Piece:
         periods = np.where(np.isfinite(self.box), self.box, 0.0)
         local = positions - self.corner
         local = local - periods * np.floor(np.divide(local, periods, out=np.zeros_like(local), where=periods > 0))
-        inside = ((local >= 0) & (local < self.edge)).all(axis=1)
+        inside = np.asarray(((local >= 0) & (local < self.edge)).all(axis=1))
         return inside, local[inside]
 
 

@@ -64,8 +64,8 @@ def dataset(
     Options may be given several times. Datasets side by side that share a run hold its configurations once.
     """
     from vitrify.learn.datasets import save_dataset
-    from vitrify.learn.products import require_free
     from vitrify.learn.sources import build_dataset, parse_classes
+    from vitrify.md.store.product import require_free
 
     if match not in (None, "energy"):
         raise ValueError(f"match: got {match!r}, expected energy")
@@ -172,7 +172,7 @@ def evaluate(
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import open_dataset
     from vitrify.learn.evaluate import evaluate_all
-    from vitrify.learn.products import require_free
+    from vitrify.md.store.product import require_free
 
     require_free(out, "evaluation.toml", force=force)
     trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]

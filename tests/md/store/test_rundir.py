@@ -233,7 +233,7 @@ def finished_run(path):
 def test_a_missing_file_is_named(tmp_path, name):
     path = finished_run(tmp_path / "run")
     (path / name).unlink()
-    with pytest.raises(FileNotFoundError, match=name):
+    with pytest.raises(ValueError, match=name):
         RunDirectory.open(path).table  # noqa: B018
 
 
