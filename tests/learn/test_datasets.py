@@ -14,7 +14,8 @@ from vitrify.learn.sources import Source, build_dataset, parse_classes
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import EMPTY, kob_andersen_pairs
 from vitrify.md.store.product import DONE
-from vitrify.md.store.rundir import RunDirectory, RunWriter
+from vitrify.md.store.rundir import RunDirectory
+from vitrify.md.store.writer import RunWriter
 
 FRAMES = 4
 KTS = 2.0 - 1.95 * np.arange(1, FRAMES + 1) / FRAMES  # 1.5125, 1.025, 0.5375, 0.05
