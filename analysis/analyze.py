@@ -29,8 +29,9 @@ from vitrify.analysis.films.results import results as films
 from vitrify.analysis.results import BULK, Options, Part, Progress, of_protocols
 from vitrify.analysis.structure.results import results as structure
 from vitrify.analysis.writing import is_written, write_results
+from vitrify.md.store.naming import TABLE
 from vitrify.md.store.product import sha256
-from vitrify.md.store.rundir import TABLE, RunDirectory
+from vitrify.md.store.rundir import RunDirectory
 
 PARTS: tuple[Part, ...] = (curves, films, structure)
 """The parts of an analysis, in the order they are told."""

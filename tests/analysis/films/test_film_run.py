@@ -14,7 +14,8 @@ from vitrify.md.model import SUBSTRATE, A, B, pair_energies_and_forces
 from vitrify.md.protocols.films.cooled import FilmCoolingSpec
 from vitrify.md.protocols.films.observables import FILM_COLUMNS
 from vitrify.md.protocols.films.recipe import DepositionSpec
-from vitrify.md.store.rundir import RunDirectory, RunWriter
+from vitrify.md.store.rundir import RunDirectory
+from vitrify.md.store.writer import RunWriter
 
 LX, HEIGHT = 12.0, 18
 
