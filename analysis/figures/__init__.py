@@ -11,9 +11,9 @@ from vitrify.analysis.figures.curves import (
     Level,
     Series,
     cooling_curve_figure,
+    curve_family_figure,
     error_bar_figure,
     profile_figure,
-    radial_distribution_figure,
 )
 from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
@@ -37,12 +37,12 @@ __all__ = [
     "choices_figure",
     "configuration_figure",
     "cooling_curve_figure",
+    "curve_family_figure",
     "effects_figure",
     "effects_on_curves_figure",
     "energies_figure",
     "error_bar_figure",
     "profile_figure",
-    "radial_distribution_figure",
     "roc_figure",
     "save",
     "score_figure",
