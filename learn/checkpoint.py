@@ -33,12 +33,12 @@ from vitrify.learn.classifier import Classifier
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.models import get_architecture
 from vitrify.learn.models.base import Architecture
-from vitrify.learn.products import DONE, check_sums, seal
 from vitrify.learn.recipe import Recipe
 from vitrify.learn.train import Progress, seed_of_weights
 from vitrify.learn.update import first_state
 from vitrify.learn.verdict import Verdict
 from vitrify.md.store.checkpoint import write_atomically
+from vitrify.md.store.product import DONE, check_sums, require_free, seal
 from vitrify.md.store.provenance import provenance, to_toml
 
 HEAD, ORIGINS, WEIGHTS, TRAINING = "model.toml", "origins.json", "weights.npz", "training.npz"
@@ -156,10 +156,9 @@ def clear(path: Path) -> None:
     """Remove a model directory, finished or not, and nothing else.
 
     Raises:
-        ValueError: when it is none.
+        FileExistsError: when it is none.
     """
-    if not (path / HEAD).is_file() or any(entry.is_dir() for entry in path.iterdir()):
-        raise ValueError(f"{path}: has no {HEAD} or holds other directories; --force replaces a model directory only")
+    require_free(path, HEAD, force=True)
     shutil.rmtree(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,12 @@ from vitrify.learn import checkpoint
 from vitrify.learn.checkpoint import Model, Training
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.models.base import Architecture
-from vitrify.learn.products import DONE
 from vitrify.learn.recipe import Recipe
 from vitrify.learn.train import Material, Progress, Steps, carry_out, solve, training
 from vitrify.learn.update import alone
 from vitrify.learn.verdict import Verdict
 from vitrify.md.protocols.unfinished import Unfinished
+from vitrify.md.store.product import DONE
 
 CHECKPOINT_SECONDS = 60.0
 """A killed training loses at most this much, and one update."""
@@ -50,8 +51,8 @@ def fit(
         The finished model.
 
     Raises:
-        ValueError: when there is something at ``path`` and neither ``resume`` nor ``force``, or when what is there is
-            the training of something else; as :func:`vitrify.learn.train.train`.
+        FileExistsError: when there is something at ``path`` and neither ``resume`` nor ``force``.
+        ValueError: when what is there is the training of something else; as :func:`vitrify.learn.train.train`.
         Unfinished: when stopped.
     """
     path = Path(path)
@@ -62,7 +63,8 @@ def fit(
     material = Material.of(dataset, architecture)
     if recipe is None:  # an optimum is all its features hold, however little: it has always learnt
         classifier = solve(material)
-        verdict = Verdict(**{part: material.score(classifier.weights, part) for part in ("train", "validation")})
+        train, validation = (material.score(classifier.weights, part) for part in ("train", "validation"))
+        verdict = Verdict(train=train, validation=validation)
         checkpoint.begin(path, wanted)
         return checkpoint.finish(path, classifier, verdict, None)
     steps = fitting(material, path, wanted, report=report, stop=stop)
@@ -73,15 +75,17 @@ def prepare(path: Path, wanted: Training, *, resume: bool, force: bool) -> Model
     """Make way for a training at ``path``; the model where it is there and finished.
 
     Raises:
-        ValueError: as :func:`fit`.
+        FileExistsError, ValueError: as :func:`fit`.
     """
     if path.exists() and force and not resume:
         checkpoint.clear(path)
     if not path.exists():
         return None
     if not resume:
-        raise ValueError(
-            f"{path}: exists already; expected a new directory, --resume to go on or --force to replace it"
+        raise FileExistsError(
+            errno.EEXIST,
+            "exists already; expected a new directory, --resume to go on or --force to replace it",
+            str(path),
         )
     if not (path / checkpoint.HEAD).exists() and not any(path.iterdir()):
         return None

@@ -104,7 +104,7 @@ class Linear:
             _losses(features[taught], label[taught], features[asked], label[asked])
             for taught, asked in GroupKFold(folds).split(features, label, origin)
         ]
-        penalty = PENALTIES[np.mean(losses, axis=0).argmin()]
+        penalty = float(PENALTIES[np.mean(losses, axis=0).argmin()])
         found = LogisticRegression(C=penalty, class_weight="balanced", max_iter=10_000).fit(features, label)
         weights, offset = found.coef_.T, found.intercept_
         if classes == 2:  # scikit-learn has one logit for two classes
@@ -116,7 +116,7 @@ def _losses(taught: np.ndarray, label: np.ndarray, asked: np.ndarray, answers: n
     """Log loss of one fold at each penalty; each fit sets out from the one before."""
     model, losses = LogisticRegression(class_weight="balanced", max_iter=10_000, warm_start=True), []
     for penalty in PENALTIES:
-        model.set_params(C=penalty).fit(taught, label)
+        model.set_params(C=float(penalty)).fit(taught, label)
         chances = model.predict_log_proba(asked)
         losses.append(-float(chances[np.arange(len(answers)), np.searchsorted(model.classes_, answers)].mean()))
     return losses
