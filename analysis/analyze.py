@@ -27,6 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vitrify.analysis.curves.results import results as curves
+from vitrify.analysis.dynamics.results import results as dynamics
 from vitrify.analysis.figures import save
 from vitrify.analysis.films.results import results as films
 from vitrify.analysis.report.tables import CONTENTS, ENERGY_CONVENTION, write_table
@@ -36,7 +37,7 @@ from vitrify.md.store.checkpoint import PARTIAL, write_atomically
 from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import RunDirectory
 
-PARTS: tuple[Part, ...] = (curves, films, structure)
+PARTS: tuple[Part, ...] = (curves, dynamics, films, structure)
 """The parts of an analysis, in the order they are told."""
 
 PRODUCT = "analysis"

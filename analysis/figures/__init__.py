@@ -15,6 +15,7 @@ from vitrify.analysis.figures.curves import (
     profile_figure,
     radial_distribution_figure,
 )
+from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
@@ -34,9 +35,11 @@ __all__ = [
     "choices_figure",
     "configuration_figure",
     "cooling_curve_figure",
+    "decay_figure",
     "error_bar_figure",
     "profile_figure",
     "radial_distribution_figure",
+    "relaxation_time_figure",
     "roc_figure",
     "save",
     "score_figure",
