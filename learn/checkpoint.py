@@ -32,9 +32,9 @@ from vitrify.learn.classifier import Classifier
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.models import get_architecture
 from vitrify.learn.models.base import Architecture, Recipe
-from vitrify.learn.products import DONE, check_sums, seal
 from vitrify.learn.train import COLUMNS, Progress
 from vitrify.md.store.checkpoint import write_atomically
+from vitrify.md.store.product import DONE, check_sums, require_free, seal
 from vitrify.md.store.provenance import provenance, to_toml
 
 HEAD, ORIGINS, WEIGHTS, TRAINING, HISTORY = "model.toml", "origins.json", "weights.npz", "training.npz", "history.csv"
@@ -134,10 +134,9 @@ def clear(path: Path) -> None:
     """Remove a model directory, finished or not, and nothing else.
 
     Raises:
-        ValueError: when it is none.
+        FileExistsError: when it is none.
     """
-    if not (path / HEAD).is_file() or any(entry.is_dir() for entry in path.iterdir()):
-        raise ValueError(f"{path}: has no {HEAD} or holds other directories; --force replaces a model directory only")
+    require_free(path, HEAD, force=True)
     shutil.rmtree(path)
 
 

@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrify.learn.products import check_sums, whole_directory
 from vitrify.learn.splits import FRACTIONS, PARTS
 from vitrify.md.model import EMPTY
+from vitrify.md.store.product import check_sums, whole_directory
 from vitrify.md.store.provenance import provenance, to_toml
 
 POSITIONS = ("instant", "inherent")
@@ -153,7 +153,7 @@ def save_dataset(dataset: Dataset, path: Path, *, force: bool = False) -> Datase
         The dataset with its name and digest.
 
     Raises:
-        ValueError: when there is something at ``path`` and no ``force``.
+        FileExistsError: when there is something at ``path`` and no ``force``.
     """
     with whole_directory(path, "dataset.toml", force=force) as directory:
         np.save(directory / "positions.npy", dataset.configurations.positions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,8 @@ from vitrify.learn import checkpoint
 from vitrify.learn.checkpoint import Model, Training
 from vitrify.learn.datasets import Dataset
 from vitrify.learn.models.base import Architecture, Recipe
-from vitrify.learn.products import DONE
 from vitrify.learn.train import Progress, train
+from vitrify.md.store.product import DONE
 
 CHECKPOINT_SECONDS = 60.0
 """A killed training loses at most this much, and one iteration."""
@@ -44,8 +45,8 @@ def fit(
         The finished model.
 
     Raises:
-        ValueError: when there is something at ``path`` and neither ``resume`` nor ``force``, or when what is there is
-            the training of something else.
+        FileExistsError: when there is something at ``path`` and neither ``resume`` nor ``force``.
+        ValueError: when what is there is the training of something else.
     """
     path = Path(path)
     recipe = recipe or architecture.recipe
@@ -53,8 +54,10 @@ def fit(
     if path.exists() and force and not resume:
         checkpoint.clear(path)
     if path.exists() and not resume:
-        raise ValueError(
-            f"{path}: exists already; expected a new directory, --resume to go on or --force to replace it"
+        raise FileExistsError(
+            errno.EEXIST,
+            "exists already; expected a new directory, --resume to go on or --force to replace it",
+            str(path),
         )
     progress = _progress(path, training) if path.exists() else None
     if (path / DONE).exists() and progress is not None and progress.finished(recipe):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from vitrify.learn.datasets import POSITIONS, Configurations, Dataset, stack
-from vitrify.learn.products import sha256
 from vitrify.learn.splits import FRACTIONS, split_origins
 from vitrify.md.store.frames import Configuration
+from vitrify.md.store.product import sha256
 from vitrify.md.store.rundir import RunDirectory
 
 KT_TOLERANCE = 0.005

@@ -47,8 +47,8 @@ def dataset(
     --liquid and --glass may be given several times. Labels: liquid 0, glass 1.
     """
     from vitrify.learn.datasets import save_dataset
-    from vitrify.learn.products import require_free
     from vitrify.learn.sources import Source, build_dataset
+    from vitrify.md.store.product import require_free
 
     require_free(out, "dataset.toml", force=force)
     classes = {"liquid": [Source.parse(text) for text in liquid], "glass": [Source.parse(text) for text in glass]}
@@ -139,7 +139,7 @@ def evaluate(
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import open_dataset
     from vitrify.learn.evaluate import evaluate_all
-    from vitrify.learn.products import require_free
+    from vitrify.md.store.product import require_free
 
     require_free(out, "evaluation.toml", force=force)
     trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]

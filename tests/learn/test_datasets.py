@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from vitrify.learn.datasets import open_dataset, save_dataset, stack
-from vitrify.learn.products import DONE
 from vitrify.learn.sources import Source, build_dataset
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import EMPTY
-from vitrify.md.store.rundir import RunWriter
+from vitrify.md.store.product import DONE
+from vitrify.md.store.writer import RunWriter
 
 FRAMES = 4
 KTS = 2.0 - 1.95 * np.arange(1, FRAMES + 1) / FRAMES  # 1.5125, 1.025, 0.5375, 0.05
@@ -157,7 +157,7 @@ def test_the_digest_is_that_of_the_data_and_not_of_the_day(run, tmp_path):
 def test_a_dataset_that_is_there_is_not_overwritten(toy, tmp_path):
     first = save_dataset(toy, tmp_path / "data")
     other = replace(toy, label=1 - toy.label)
-    with pytest.raises(ValueError, match=r"exists already.*--force"):
+    with pytest.raises(FileExistsError, match=r"exists already.*--force"):
         save_dataset(other, tmp_path / "data")
     assert open_dataset(tmp_path / "data").digest == first.digest
     assert save_dataset(other, tmp_path / "data", force=True).digest != first.digest
@@ -165,7 +165,7 @@ def test_a_dataset_that_is_there_is_not_overwritten(toy, tmp_path):
 
 def test_force_replaces_datasets_and_nothing_else(toy, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match=r"has no dataset\.toml"):
+    with pytest.raises(FileExistsError, match=r"has no dataset\.toml"):
         save_dataset(toy, tmp_path, force=True)
     assert (tmp_path / "thesis.tex").exists()
 
@@ -196,7 +196,7 @@ def test_an_unfinished_or_missing_dataset_is_refused(toy, tmp_path):
     (tmp_path / "data" / DONE).unlink()
     with pytest.raises(ValueError, match="not a finished dataset directory"):
         open_dataset(tmp_path / "data")
-    with pytest.raises(FileNotFoundError, match="nowhere: no such dataset directory"):
+    with pytest.raises(FileNotFoundError, match=r"no such dataset directory: .*nowhere"):
         open_dataset(tmp_path / "nowhere")
 
 

@@ -10,8 +10,8 @@ from vitrify.learn.checkpoint import open_model
 from vitrify.learn.datasets import save_dataset
 from vitrify.learn.fit import fit
 from vitrify.learn.models import get_architecture
-from vitrify.learn.products import DONE
 from vitrify.learn.train import COLUMNS, batch_rows, train
+from vitrify.md.store.product import DONE
 
 CNN = get_architecture("cnn", pixels=16)
 LINEAR = get_architecture("linear")
@@ -85,7 +85,7 @@ def test_a_finished_training_is_skipped(saved, tmp_path):
 def test_a_model_that_is_there_is_not_overwritten(saved, tmp_path):
     recipe = replace(LINEAR.recipe, iterations=1)
     first = fit(saved, LINEAR, tmp_path / "model", seed=1, recipe=recipe)
-    with pytest.raises(ValueError, match=r"exists already.*--force"):
+    with pytest.raises(FileExistsError, match=r"exists already.*--force"):
         fit(saved, LINEAR, tmp_path / "model", seed=1, recipe=recipe)
     with pytest.raises(ValueError, match="expected the same to resume"):
         fit(saved, LINEAR, tmp_path / "model", seed=2, recipe=recipe, resume=True)
@@ -95,7 +95,7 @@ def test_a_model_that_is_there_is_not_overwritten(saved, tmp_path):
 
 def test_force_never_removes_what_is_no_model(saved, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match="--force replaces a model directory only"):
+    with pytest.raises(FileExistsError, match="--force replaces its own kind only"):
         fit(saved, LINEAR, tmp_path, seed=1, force=True)
     assert (tmp_path / "thesis.tex").exists()
 
@@ -129,7 +129,7 @@ def test_a_damaged_model_is_refused(saved, tmp_path, name):
 
 
 def test_a_missing_model_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere: no such model directory"):
+    with pytest.raises(FileNotFoundError, match=r"no such model directory: .*nowhere"):
         open_model(tmp_path / "nowhere")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vitrify.md.ensemble import Ensemble
-from vitrify.md.store.rundir import RunWriter
+from vitrify.md.store.writer import RunWriter
 from vitrify.pipelines.cli import main
 
 BOX = 11.0
