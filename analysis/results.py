@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vitrify.analysis.curves.equilibrium_line import RANGE
 from vitrify.analysis.curves.glass_transition import FILM_WINDOWS, Windows
 from vitrify.analysis.curves.hyperbola import UPPER_LIMIT
+from vitrify.analysis.dynamics.correlations import OVERLAP_RADIUS
 from vitrify.analysis.report.tables import Columns
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Options:
     equilibrium_range: tuple[float, float] = RANGE
     structure: bool = True
     wave_number: float | None = None
-    overlap_radius: float = 0.3
+    overlap_radius: float = OVERLAP_RADIUS
 
     def __post_init__(self):
         for name in ("wave_number", "overlap_radius"):

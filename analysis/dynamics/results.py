@@ -32,8 +32,9 @@ from vitrify.analysis.statistics import Quantity, mean_and_error
 if TYPE_CHECKING:
     from vitrify.md.store.rundir import RunDirectory
 
-MAIN = ("fs", "A", "plain")
-"""What tau_alpha means where nothing else is said: F_s of A at the first peak of S_AA(k), as usual."""
+MAIN = ("fs", "A", "cage-relative")
+"""What tau_alpha means where nothing else is said: F_s of A at the first peak of S_AA(k), as usual, but cage-relative:
+the plain one of hot liquids falls to 1/e by waves as long as the box, before any particle has left its cage."""
 
 ENOUGH = 2.0
 """A liquid that waited for less than so many tau_alpha before it was followed is named in a note."""
@@ -197,8 +198,9 @@ def _equilibrium(found: Results, liquids: Sequence[Dynamics], times: Sequence[Re
     found.add_table(
         "settling.csv",
         rows_to_columns(rows),
-        f"Whether each liquid was in equilibrium: times [tau], tau_alpha from F_s of A; energies {ENERGY_CONVENTION}, "
-        "with standard errors over replicas. Drift is E_IS of the second half of the frames minus the first; a liquid "
+        f"Whether each liquid was in equilibrium: times [tau], tau_alpha from F_s of A, cage-relative; energies "
+        f"{ENERGY_CONVENTION}, with standard errors over replicas. Drift is E_IS of the second half of the frames "
+        "minus the first; a liquid "
         f"is settled when that is within {SETTLED:g} of its standard errors of zero.",
     )
 
@@ -236,8 +238,10 @@ def _laws(found: Results, liquids: Sequence[Dynamics], times: Times) -> dict[tup
                 laws.setdefault(key, []).append(fit_law(form, used))
             except ValueError as error:
                 found.notes.append(f"{key[0]} of A, {key[2]}: {error}")
-    for one in times[MAIN]:
-        found.numbers.append(f"tau_alpha = {one.tau.value:.4g} at kT {one.kt:g} ({_sure(one.tau, 4)}; F_s of A)")
+    for one, plain in zip(times[MAIN], times["fs", "A", "plain"], strict=True):
+        found.numbers.append(
+            f"tau_alpha at kT {one.kt:g}: {_said(plain.tau)}; cage-relative {_said(one.tau)} (F_s of A)"
+        )
     rows = []
     for (decay, species, kind), fitted in laws.items():
         for law in fitted:
@@ -288,16 +292,17 @@ def _falling_out(found: Results, rows: Sequence[Mapping]) -> None:
         "that were run. 95 % intervals over replicas; 'extrapolated' where no liquid was followed so cold.",
     )
     for row in rows:
-        if row["displacement"] == "plain" and np.isfinite(row["kt_falls_out"]):
+        if row["displacement"] == MAIN[2] and np.isfinite(row["kt_falls_out"]):
             beyond = ", extrapolating" if row["extrapolated"] == "true" else ""
             sure = f"95 % {row['kt_falls_out_low']:.3f} to {row['kt_falls_out_high']:.3f}"
             found.numbers.append(
-                f"M = {row['ramp_steps']:,} falls out at kT {row['kt_falls_out']:.3f} ({sure}; {row['law']}{beyond})"
+                f"M = {row['ramp_steps']:,} falls out at kT {row['kt_falls_out']:.3f} ({sure}; {row['law']}, "
+                f"{MAIN[2]}{beyond})"
             )
 
 
-def _sure(quantity: Quantity, digits: int) -> str:
-    interval = quantity.interval
+def _said(tau: Quantity) -> str:
+    interval = tau.interval
     if interval is None:
-        return quantity.note
-    return f"{100 * interval.level:g} % {interval.low:.{digits}g} to {interval.high:.{digits}g}"
+        return tau.note if np.isnan(tau.value) else f"{tau.value:.4g} ({tau.note})"
+    return f"{tau.value:.4g} ({100 * interval.level:g} % {interval.low:.4g} to {interval.high:.4g})"

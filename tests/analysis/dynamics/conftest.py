@@ -5,7 +5,7 @@ import pytest
 
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.annealing import AnnealingSpec
-from vitrify.md.store.rundir import RunWriter
+from vitrify.md.store.writer import RunWriter
 
 TIME_STEP = 0.005
 
