@@ -16,6 +16,7 @@ from vitrify.analysis.figures.curves import (
     radial_distribution_figure,
 )
 from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
+from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
@@ -24,9 +25,11 @@ from vitrify.analysis.figures.transitions import Readings, choices_figure, tempe
 __all__ = [
     "ENERGY_LABEL",
     "KT_LABEL",
+    "Bars",
     "Colouring",
     "Figure",
     "Level",
+    "Profile",
     "Readings",
     "Roc",
     "Series",
@@ -36,6 +39,9 @@ __all__ = [
     "configuration_figure",
     "cooling_curve_figure",
     "decay_figure",
+    "effects_figure",
+    "effects_on_curves_figure",
+    "energies_figure",
     "error_bar_figure",
     "profile_figure",
     "radial_distribution_figure",
