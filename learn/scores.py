@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, rankdata
 from scipy.stats import t as student
 
 from vitrify.analysis.statistics import RESAMPLES, Interval, wilson_interval
@@ -40,8 +40,8 @@ class Score:
 def accuracy(correct: np.ndarray, label: np.ndarray, origin: np.ndarray, level: float = 0.95) -> Score:
     """Fraction of configurations that are classified correctly.
 
-    Its interval is Wilson's, with the number of trials that would scatter as much as the origins do, and Student's t.
-    Where all are right or all are wrong, the trials are the classes of each origin.
+    Its interval is Wilson's, with the number of trials that would scatter as much as the origins do, by Student's t,
+    and never more trials than every class of every origin.
 
     Args:
         correct: (C,) bool.
@@ -63,9 +63,9 @@ def accuracy(correct: np.ndarray, label: np.ndarray, origin: np.ndarray, level: 
     freedom = max(len(units) - 1, 1)
     variance = float((excess**2).sum()) * len(units) / freedom
     if variance > 0:
-        trials = min(value * (1 - value) / variance, float(len(correct)))
-        trials *= (norm.ppf((1 + level) / 2) / student.ppf((1 + level) / 2, freedom)) ** 2
-    trials = max(trials, 1.0)
+        student_t = float(student.ppf((1 + level) / 2, freedom))
+        effective = value * (1 - value) / variance * (NormalDist().inv_cdf((1 + level) / 2) / student_t) ** 2
+        trials = max(min(effective, trials), 1.0)
     return Score(value=value, interval=wilson_interval(value * trials, trials, level))
 
 
@@ -143,11 +143,24 @@ def auc_difference(
     known = differences[np.isfinite(differences)]
     if len(known) < 2 or len(units) < 2:
         return Score(value=value, interval=Interval(low=-1.0, high=1.0, level=level))
+    if np.ptp(known) == 0 and not np.array_equal(rankdata(first), rankdata(second)):
+        return Score(value=value, interval=_apart([_interval(one, level) for one in found], found, level))
     freedom = max(min(one.freedom for one in found), 1.0)
-    quantile = student.ppf((1 + level) / 2, freedom) * np.sqrt((freedom + 1) / freedom)
+    quantile = student.ppf((1 + level) / 2, freedom) * np.sqrt(1 + 1 / freedom)
     low, high = np.quantile(known, norm.cdf([-quantile, quantile]))
     undefined = resamples - len(known)
     return Score(value=value, interval=Interval(low=float(low), high=float(high), level=level, undefined=undefined))
+
+
+def _apart(intervals: list[Interval], found: list[Influence], level: float) -> Interval:
+    """Of a difference that no resample moves, both scores being perfect: from the intervals of the two, as if apart.
+
+    Source: G. Y. Zou, A. Donner, Stat. Med. 27, 1693 (2008).
+    """
+    (first, second), value = intervals, found[0].area - found[1].area
+    below = np.hypot(found[0].area - first.low, second.high - found[1].area)
+    above = np.hypot(first.high - found[0].area, found[1].area - second.low)
+    return Interval(low=float(value - below), high=float(value + above), level=level)
 
 
 def newcombe_interval(value: float, positives: int, negatives: int, level: float = 0.95) -> Interval:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitrify.analysis.statistics import wilson_interval
-from vitrify.learn.evaluate import roc_curve
 from vitrify.learn.auc import area_under_curve, influence, resampled_areas
+from vitrify.learn.evaluations import roc_curve
 from vitrify.learn.null_test import origin_means, permutation_p_value, permuted_labels
 from vitrify.learn.scores import accuracy, auc, auc_difference, newcombe_interval
 
@@ -75,6 +75,14 @@ def test_a_difference_is_surer_than_two_scores_apart():
     assert 0 < found.interval.low < found.value < found.interval.high
     back = auc_difference(second, first, label == 1, origin, seed=1, resamples=400)
     assert (back.value, back.interval.low) == pytest.approx((-found.value, -found.interval.high))
+
+
+def test_two_perfect_scores_are_no_certainty_that_they_are_equal():
+    label, origin = pairs(6)
+    other = label + np.random.default_rng(1).uniform(0, 0.5, 12)
+    found = auc_difference(label + 0.0, other, label == 1, origin, seed=1, resamples=99)
+    low = newcombe_interval(1.0, 6, 6).low
+    assert (found.value, found.interval.low, found.interval.high) == pytest.approx((0.0, low - 1, 1 - low))
 
 
 def test_scores_of_thousands_of_origins_take_no_longer_than_sorting_them():
