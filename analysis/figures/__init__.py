@@ -15,6 +15,7 @@ from vitrify.analysis.figures.curves import (
     profile_figure,
     radial_distribution_figure,
 )
+from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
 from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
@@ -37,12 +38,14 @@ __all__ = [
     "choices_figure",
     "configuration_figure",
     "cooling_curve_figure",
+    "decay_figure",
     "effects_figure",
     "effects_on_curves_figure",
     "energies_figure",
     "error_bar_figure",
     "profile_figure",
     "radial_distribution_figure",
+    "relaxation_time_figure",
     "roc_figure",
     "save",
     "score_figure",
