@@ -26,6 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vitrify.analysis.curves.results import results as curves
+from vitrify.analysis.dynamics.results import results as dynamics
 from vitrify.analysis.films.results import results as films
 from vitrify.analysis.results import BULK, Options, Part, Progress, of_protocols
 from vitrify.analysis.structure.results import results as structure
@@ -34,7 +35,7 @@ from vitrify.md.store.naming import TABLE
 from vitrify.md.store.product import sha256
 from vitrify.md.store.rundir import RunDirectory
 
-PARTS: tuple[Part, ...] = (curves, films, structure)
+PARTS: tuple[Part, ...] = (curves, dynamics, films, structure)
 """The parts of an analysis, in the order they are told."""
 
 PRODUCT = "analysis"

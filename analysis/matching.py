@@ -31,9 +31,8 @@ def match(first: np.ndarray, second: np.ndarray, tolerance: float) -> tuple[np.n
         raise ValueError(f"tolerance: got {tolerance}, expected a positive number")
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     order = np.argsort(second, kind="stable")[: np.isfinite(second).sum()]
-    low, high = (
-        np.searchsorted(second[order], first + side * tolerance, where) for side, where in ((-1, "left"), (1, "right"))
-    )
+    low = np.searchsorted(second[order], first - tolerance, "left")
+    high = np.searchsorted(second[order], first + tolerance, "right")
     count = np.where(np.isfinite(first), high - low, 0)
     row = np.repeat(np.arange(len(first)), count)
     place = np.repeat(low, count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)

@@ -50,7 +50,7 @@ class Training:
         classes: names of the classes, in the order of their labels.
         recipe: how it is trained.
         seed: what weights, batches, symmetries and dropout derive from.
-        dataset: name, digest and positions of the dataset.
+        dataset: name, digest, positions, density and composition of the dataset.
         origins: of the training and of the validation part.
     """
 
@@ -58,7 +58,7 @@ class Training:
     classes: tuple[str, ...]
     recipe: Recipe
     seed: int
-    dataset: Mapping[str, str]
+    dataset: Mapping[str, Any]
     origins: Mapping[str, list[str]] = field(repr=False)
 
     @classmethod
@@ -69,7 +69,7 @@ class Training:
             classes=dataset.classes,
             recipe=recipe,
             seed=seed,
-            dataset={"name": dataset.name, "digest": dataset.digest, "positions": dataset.positions_taken},
+            dataset=dataset.facts,
             origins={
                 part: sorted(set(dataset.origin[dataset.rows(part)].tolist())) for part in ("train", "validation")
             },

@@ -27,33 +27,66 @@ def register(app: typer.Typer) -> None:
 
 
 def dataset(
-    liquid: Annotated[
-        list[str], typer.Option(help="RUN@kT: the stored frames of a run nearest to a temperature [eps_AA].")
-    ],
-    glass: Annotated[list[str], typer.Option(help="RUN@kT, as for --liquid.")],
     out: Annotated[Path, typer.Option(help="The dataset directory.")],
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            help="NAME=RUN@kT[,RUN@kT]: a class and the stored frames of runs nearest to a temperature [eps_AA]; of "
+            "films their bulk at the end. Labels follow the order in which classes are given.",
+        ),
+    ] = None,
+    liquid: Annotated[list[str] | None, typer.Option(help="RUN@kT: short for --class liquid=RUN@kT, label 0.")] = None,
+    glass: Annotated[list[str] | None, typer.Option(help="RUN@kT: short for --class glass=RUN@kT, label 1.")] = None,
     positions: Annotated[
         str,
         typer.Option(help="instant (as the dynamics left them, thermal broadening included) or inherent (minimised)."),
     ] = "instant",
+    match: Annotated[
+        str | None, typer.Option(help="energy: pair the configurations of two classes by E_IS; others are left out.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Largest difference within a pair [eps_AA per particle].")] = 0.0005,
+    window: Annotated[
+        int | None, typer.Option(help="Cut square windows that hold so many particles on average, not periodic.")
+    ] = None,
+    window_edge: Annotated[float | None, typer.Option(help="The same by the edge of the window [sigma_AA].")] = None,
+    null: Annotated[
+        bool, typer.Option("--null", help="One class, split in two by origin: a set in which nothing can be learnt.")
+    ] = False,
     frames_per_replica: Annotated[
         int | None, typer.Option(help="At most so many frames a replica, the last ones; all by default.")
     ] = None,
     seed: Annotated[int, typer.Option(help="What the split derives from.")] = 1,
     force: Force = False,
 ) -> None:
-    """Gather stored configurations of liquids and glasses; split them 70/15/15 by replica, never by frame.
+    """Gather stored configurations of any classes; split them 70/15/15 by replica, never by frame.
 
-    --liquid and --glass may be given several times. Labels: liquid 0, glass 1.
+    Options may be given several times. Datasets side by side that share a run hold its configurations once.
     """
     from vitrify.learn.datasets import save_dataset
-    from vitrify.learn.sources import Source, build_dataset
+    from vitrify.learn.sources import build_dataset, parse_classes
     from vitrify.md.store.product import require_free
 
+    if match not in (None, "energy"):
+        raise ValueError(f"match: got {match!r}, expected energy")
+    if window is not None and window_edge is not None:
+        raise ValueError(f"window: got {window} particles and an edge of {window_edge:g}, expected one of the two")
     require_free(out, "dataset.toml", force=force)
-    classes = {"liquid": [Source.parse(text) for text in liquid], "glass": [Source.parse(text) for text in glass]}
-    built = build_dataset(classes, positions=positions, seed=seed, frames_per_replica=frames_per_replica)
-    _show_balance(save_dataset(built, out, force=force))
+    short = [f"liquid={text}" for text in liquid or ()] + [f"glass={text}" for text in glass or ()]
+    built = build_dataset(
+        parse_classes([*short, *(classes or ())]),
+        positions=positions,
+        seed=seed,
+        frames_per_replica=frames_per_replica,
+        window=window_edge,
+        window_particles=window,
+        tolerance=tolerance if match else None,
+        null=null,
+    )
+    saved = save_dataset(built, out, force=force)
+    _show_balance(saved)
+    for note in saved.notes:
+        Console(soft_wrap=True, highlight=False).print(note, markup=False)
 
 
 def train(

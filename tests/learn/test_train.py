@@ -108,7 +108,7 @@ def test_a_model_comes_back_from_its_directory_to_the_bit(saved, tmp_path):
     np.testing.assert_array_equal(open_model(model.path).classifier.probabilities(saved.configurations), expected)
     assert model.classifier.architecture == CNN
     assert model.training.recipe == SHORT
-    assert model.training.dataset == {"name": "toy", "digest": saved.digest, "positions": "instant"}
+    assert model.training.dataset == saved.facts
 
 
 def test_a_model_knows_the_replicas_it_was_trained_and_chosen_on(saved, tmp_path):

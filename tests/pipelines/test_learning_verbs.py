@@ -68,6 +68,18 @@ def test_from_a_run_to_scores(data, tmp_path, capsys):
     assert len((out / "auc.csv").read_text().splitlines()) == 3
 
 
+def test_any_classes_windows_matching_and_the_null(run, tmp_path, capsys):
+    classes = ("--class", f"cold={run}@0.05", "--class", f"hot={run}@1.0")
+    assert vitrify("dataset", *classes, "--window", 25, "--out", tmp_path / "windows") == 0
+    assert "cold" in (shown := capsys.readouterr().out)
+    assert "28 (7)" in shown  # four windows of each of seven replicas
+    matched = ("--match", "energy", "--tolerance", 0.15, "--out", tmp_path / "matched")
+    assert vitrify("dataset", *classes, *matched) == 0
+    assert "matched by E_IS within 0.15: 10 pairs from 10 of cold and 10 of hot" in capsys.readouterr().out
+    assert vitrify("dataset", "--glass", f"{run}@0.05", "--null", "--out", tmp_path / "null") == 0
+    assert "glass-1" in capsys.readouterr().out
+
+
 def test_train_resumes_and_skips(data, tmp_path, capsys):
     command = ("train", "linear", data, "--out", tmp_path / "model", "--iterations")
     assert vitrify(*command, 2) == 0
@@ -82,6 +94,10 @@ def test_train_resumes_and_skips(data, tmp_path, capsys):
         (("dataset", "--liquid", "{run}@0.5", "--glass", "nowhere@0.05", "--out", "{tmp}/x"), "no such run directory"),
         (("dataset", "--liquid", "{run}", "--glass", "{run}@0.05", "--out", "{tmp}/x"), "expected RUN@kT"),
         (("dataset", "--liquid", "{run}@1", "--glass", "{run}@0.05", "--out", "{data}"), "exists already"),
+        (("dataset", "--class", "hot", "--out", "{tmp}/x"), "class: got 'hot', expected NAME=RUN@kT[,RUN@kT]"),
+        (("dataset", "--glass", "{run}@1", "--out", "{tmp}/x"), "classes: got glass, expected at least two"),
+        (("dataset", "--glass", "{run}@1", "--null", "--window", "0", "--out", "{tmp}/x"), "got 0 particles"),
+        (("dataset", "--glass", "{run}@1", "--null", "--match", "size", "--out", "{tmp}/x"), "match: got 'size'"),
         (("train", "mpnn", "{data}", "--out", "{tmp}/x"), "got 'mpnn', expected one of cnn2018, cnn, linear"),
         (("train", "linear", "{data}", "--pixels", "9", "--out", "{tmp}/x"), "linear: has no option pixels"),
         (("train", "linear", "{tmp}/nowhere", "--out", "{tmp}/x"), "no such dataset directory"),
