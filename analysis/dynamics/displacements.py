@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from vitrify.analysis.structure.neighbours import voronoi_cells
+from vitrify.analysis.structure.voronoi import voronoi_neighbours
 
 if TYPE_CHECKING:
     from vitrify.md.store.frames import Configuration
@@ -158,6 +158,6 @@ def neighbour_mean(configuration: Configuration) -> csr_array:
     >>> (neighbour_mean(lattice) @ np.ones(36)).round(12).tolist() == [1.0] * 36
     True
     """
-    near = voronoi_cells(configuration.positions, configuration.box, configuration.periodic).near
+    near = voronoi_neighbours(configuration.positions, configuration.box, configuration.periodic)
     count = np.bincount(near.i, minlength=len(configuration.species))
     return csr_array((1 / count[near.i], (near.i, near.j)), shape=(len(count), len(count)))
