@@ -43,7 +43,7 @@ def test_imported_configurations_are_analysed_learnt_from_looked_at_cooled_and_e
         == 0
     )  # fmt: skip
     assert vitrify("view", run, "--out", tmp_path / "view.html") == 0
-    cooling = "--ramp-steps 100 --frames 1 --no-inherent".split()
+    cooling = "--ramp-steps 100 --frames 1 --kt-end 0.02 --no-inherent".split()
     assert vitrify("cool", "--from", f"{run}@0.1", *cooling, "--out", tmp_path / "cooled") == 0
     assert vitrify("cool", "--from", files[3], *cooling, "--out", tmp_path / "one") == 0
     assert RunDirectory.open(tmp_path / "cooled").replicas == list(range(8))
