@@ -1,8 +1,7 @@
-"""Verbs that learn: dataset, train, evaluate."""
+"""Verbs that learn: dataset, evaluate."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +21,6 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the directory that
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
     app.command()(dataset)
-    app.command()(train)
     app.command()(evaluate)
 
 
@@ -87,74 +85,6 @@ def dataset(
     _show_balance(saved)
     for note in saved.notes:
         Console(soft_wrap=True, highlight=False).print(note, markup=False)
-
-
-def train(
-    model: Annotated[str, typer.Argument(help="cnn2018 (the network of the log), cnn (light, periodic) or linear.")],
-    data: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset directory.")],
-    out: Annotated[Path, typer.Option(help="The model directory.")],
-    seed: Annotated[int, typer.Option(help="What weights, batches and dropout derive from.")] = 1,
-    iterations: Annotated[int | None, typer.Option(help="At most so many iterations of 10 batches.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Configurations a batch.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many iterations without a lower validation loss.")
-    ] = None,
-    symmetry: Annotated[
-        bool | None,
-        typer.Option(
-            help="Show each configuration shifted, mirrored and turned at random; cnn does, cnn2018 does not."
-        ),
-    ] = None,
-    pixels: Annotated[int | None, typer.Option(help="Image networks: pixels along the edge of the box (250).")] = None,
-    dot_radius: Annotated[
-        float | None, typer.Option(help="Image networks: radius of a dot [sigma_AA] (0.25); 0 is one pixel.")
-    ] = None,
-    colour: Annotated[bool | None, typer.Option(help="Image networks: a channel a species, or one for all.")] = None,
-    features: Annotated[str | None, typer.Option(help="linear: energy (E_IS per particle) or descriptors.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that is there.")] = False,
-    force: Force = False,
-) -> None:
-    """Train a network on a dataset; the weights of the lowest validation loss are kept.
-
-    What is not given takes the value the architecture recommends. Test configurations are never looked at.
-    """
-    from vitrify.learn.datasets import open_dataset
-    from vitrify.learn.fit import fit
-    from vitrify.learn.models import get_architecture
-
-    options = {"pixels": pixels, "dot_radius": dot_radius, "colour": colour, "features": features}
-    architecture = get_architecture(model, **{name: value for name, value in options.items() if value is not None})
-    given = {"iterations": iterations, "batch": batch, "patience": patience, "symmetry": symmetry}
-    recipe = replace(architecture.recipe, **{name: value for name, value in given.items() if value is not None})
-    data_set = open_dataset(data)
-    with _progress_bar() as bar:
-        task = bar.add_task(f"training {model}", total=recipe.iterations, note="")
-
-        def report(progress) -> None:
-            _, rate, loss, _, validation_loss, validation_accuracy = progress.history[-1]
-            note = (
-                f"loss {loss:.3f}, validation {validation_loss:.3f}, accuracy {validation_accuracy:.3f}, rate {rate:g}"
-            )
-            bar.update(task, completed=progress.iteration, note=note)
-
-        trained = fit(
-            data_set,
-            architecture,
-            out,
-            seed=seed,
-            recipe=recipe,
-            resume=resume,
-            force=force,
-            report=report,
-        )
-    history = trained.history()
-    best = min(history, key=lambda row: row["validation_loss"])
-    Console(soft_wrap=True, highlight=False).print(
-        f"{out}: {model} on {data_set.name} ({data_set.positions_taken} positions), {len(history)} iterations, "
-        f"best at {best['iteration']:.0f}: validation loss {best['validation_loss']:.3f}, "
-        f"accuracy {best['validation_accuracy']:.3f}",
-        markup=False,
-    )
 
 
 def evaluate(
