@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrify.analysis.curves.cooling_curve import cooling_curves
-from vitrify.analysis.curves.equilibrium import equilibrium
+from vitrify.analysis.curves.equilibrium import equilibrium, no_drift
 from vitrify.analysis.curves.equilibrium_line import SETTLED, equilibrium_line
 from vitrify.analysis.curves.fictive import memory
 from vitrify.analysis.dynamics.correlations import (
@@ -214,7 +214,7 @@ def _equilibrium(found: Results, liquids: Sequence[Dynamics], times: Sequence[Re
 
 
 def _settled(liquid: Dynamics) -> bool:
-    return not abs(liquid.drift.mean) > SETTLED * liquid.drift.error
+    return no_drift(liquid.drift, SETTLED)
 
 
 def _tau_rows(liquids: Sequence[Dynamics], times: Times) -> list[dict]:
