@@ -381,3 +381,36 @@ def test_energies_that_were_not_computed_are_missed(toy):
     energy[7] = np.nan
     with pytest.raises(ValueError, match="1 of 40 configurations have no inherent energy"):
         LINEAR.encode(replace(toy.configurations, inherent_energy=energy))
+
+
+class Guarded:
+    """An array as it lies on disk, of which never more than some rows may be read at a time."""
+
+    def __init__(self, array, most):
+        self.array, self.most, self.shape, self.dtype = array, most, array.shape, array.dtype
+
+    def __getitem__(self, rows):
+        found = self.array[rows]
+        assert found.shape[1:] == self.array.shape[1:]
+        assert len(found) <= self.most
+        return found
+
+    def __array__(self, *arguments, **options):
+        raise AssertionError("the whole array was read")
+
+
+def test_a_set_streams_from_disk_batch_by_batch(toy):
+    # 20,000 configurations of 28 that are in memory: what is asked for is a batch or a chunk, never the set.
+    many = np.arange(20_000) % 28
+    seen = toy.configurations.select(many)
+    guarded = replace(seen, positions=Guarded(seen.positions, 64), species=Guarded(seen.species, 128))
+    columns = ("label", "part", "origin", "run", "replica", "frame", "step", "kt_set")
+    part = np.where(np.arange(20_000) % 7 == 0, "validation", "train")
+    large = replace(
+        toy, configurations=guarded, **({name: getattr(toy, name)[many] for name in columns} | {"part": part})
+    )
+    material = Material.of(large, get_architecture("cnn2018", pixels=14))
+    pictures, label, weight = material.batch(3, replace(SHORT, batch=50), seed=1)
+    assert pictures.shape == (50, 14, 14, 2)
+    assert label.shape == weight.shape == (50,)
+    assert np.isfinite(material.classifier({}).density)
