@@ -20,11 +20,13 @@ All energies are per particle, truncated and not shifted [eps_AA].
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from vitrify.analysis.curves.results import results as curves
+from vitrify.analysis.dynamics.results import results as dynamics
 from vitrify.analysis.films.results import results as films
 from vitrify.analysis.results import BULK, Options, Part, Progress, of_protocols
 from vitrify.analysis.structure.results import results as structure
@@ -33,7 +35,7 @@ from vitrify.md.store.naming import TABLE
 from vitrify.md.store.product import sha256
 from vitrify.md.store.rundir import RunDirectory
 
-PARTS: tuple[Part, ...] = (curves, films, structure)
+PARTS: tuple[Part, ...] = (curves, dynamics, films, structure)
 """The parts of an analysis, in the order they are told."""
 
 PRODUCT = "analysis"
@@ -85,7 +87,7 @@ def require_one_mixture(runs: Sequence[RunDirectory]) -> None:
     bulk = of_protocols(runs, *BULK)
     for run in bulk[1:]:
         for name in ("density", "fraction_a"):
-            if run.spec[name] != bulk[0].spec[name]:
+            if not math.isclose(run.spec[name], bulk[0].spec[name], rel_tol=1e-5):  # single precision of a box
                 raise ValueError(
                     f"{run.path}: {name} is {run.spec[name]}, expected {bulk[0].spec[name]} as in {bulk[0].path}"
                 )

@@ -15,9 +15,10 @@ from vitrify.analysis.figures.curves import (
     error_bar_figure,
     profile_figure,
 )
+from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
 from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
-from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
+from vitrify.analysis.figures.scores import Roc, matrix_figure, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
 from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
 
@@ -38,11 +39,14 @@ __all__ = [
     "configuration_figure",
     "cooling_curve_figure",
     "curve_family_figure",
+    "decay_figure",
     "effects_figure",
     "effects_on_curves_figure",
     "energies_figure",
     "error_bar_figure",
+    "matrix_figure",
     "profile_figure",
+    "relaxation_time_figure",
     "roc_figure",
     "save",
     "score_figure",

@@ -1,8 +1,8 @@
-"""Verbs that learn: dataset, train, evaluate."""
+"""Verbs that learn: dataset, evaluate."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from vitrify.learn.datasets import Dataset
     from vitrify.learn.evaluate import Evaluation
+    from vitrify.learn.scores import Score
 
 Force = Annotated[bool, typer.Option("--force", help="Replace the directory that is there.")]
 
@@ -22,7 +23,6 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the directory that
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
     app.command()(dataset)
-    app.command()(train)
     app.command()(evaluate)
 
 
@@ -89,78 +89,10 @@ def dataset(
         Console(soft_wrap=True, highlight=False).print(note, markup=False)
 
 
-def train(
-    model: Annotated[str, typer.Argument(help="cnn2018 (the network of the log), cnn (light, periodic) or linear.")],
-    data: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset directory.")],
-    out: Annotated[Path, typer.Option(help="The model directory.")],
-    seed: Annotated[int, typer.Option(help="What weights, batches and dropout derive from.")] = 1,
-    iterations: Annotated[int | None, typer.Option(help="At most so many iterations of 10 batches.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Configurations a batch.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many iterations without a lower validation loss.")
-    ] = None,
-    symmetry: Annotated[
-        bool | None,
-        typer.Option(
-            help="Show each configuration shifted, mirrored and turned at random; cnn does, cnn2018 does not."
-        ),
-    ] = None,
-    pixels: Annotated[int | None, typer.Option(help="Image networks: pixels along the edge of the box (250).")] = None,
-    dot_radius: Annotated[
-        float | None, typer.Option(help="Image networks: radius of a dot [sigma_AA] (0.25); 0 is one pixel.")
-    ] = None,
-    colour: Annotated[bool | None, typer.Option(help="Image networks: a channel a species, or one for all.")] = None,
-    features: Annotated[str | None, typer.Option(help="linear: energy (E_IS per particle) or descriptors.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that is there.")] = False,
-    force: Force = False,
-) -> None:
-    """Train a network on a dataset; the weights of the lowest validation loss are kept.
-
-    What is not given takes the value the architecture recommends. Test configurations are never looked at.
-    """
-    from vitrify.learn.datasets import open_dataset
-    from vitrify.learn.fit import fit
-    from vitrify.learn.models import get_architecture
-
-    options = {"pixels": pixels, "dot_radius": dot_radius, "colour": colour, "features": features}
-    architecture = get_architecture(model, **{name: value for name, value in options.items() if value is not None})
-    given = {"iterations": iterations, "batch": batch, "patience": patience, "symmetry": symmetry}
-    recipe = replace(architecture.recipe, **{name: value for name, value in given.items() if value is not None})
-    data_set = open_dataset(data)
-    with _progress_bar() as bar:
-        task = bar.add_task(f"training {model}", total=recipe.iterations, note="")
-
-        def report(progress) -> None:
-            _, rate, loss, _, validation_loss, validation_accuracy = progress.history[-1]
-            note = (
-                f"loss {loss:.3f}, validation {validation_loss:.3f}, accuracy {validation_accuracy:.3f}, rate {rate:g}"
-            )
-            bar.update(task, completed=progress.iteration, note=note)
-
-        trained = fit(
-            data_set,
-            architecture,
-            out,
-            seed=seed,
-            recipe=recipe,
-            resume=resume,
-            force=force,
-            report=report,
-        )
-    history = trained.history()
-    best = min(history, key=lambda row: row["validation_loss"])
-    Console(soft_wrap=True, highlight=False).print(
-        f"{out}: {model} on {data_set.name} ({data_set.positions_taken} positions), {len(history)} iterations, "
-        f"best at {best['iteration']:.0f}: validation loss {best['validation_loss']:.3f}, "
-        f"accuracy {best['validation_accuracy']:.3f}",
-        markup=False,
-    )
-
-
 def evaluate(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model directories.")],
     on: Annotated[list[Path], typer.Option(help="Dataset directories; give --on once for each.")],
-    out: Annotated[Path, typer.Option(help="Where accuracy.csv, auc.csv, predictions.csv and the figures go.")],
+    out: Annotated[Path, typer.Option(help="Where the matrix, scores, differences, predictions and figures go.")],
     part: Annotated[str, typer.Option(help="test, or all for a dataset no model was trained on.")] = "test",
     null_permutations: Annotated[
         int, typer.Option(help="Shuffles of the labels for the p-value of the null test; 0 for none.")
@@ -168,14 +100,20 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="What bootstrap and null test derive from.")] = 1,
     force: Force = False,
 ) -> None:
-    """Test models on configurations of replicas they have never seen: accuracy and AUC with 95 % intervals."""
+    """Test models on configurations of replicas they have never seen: the train x test matrix with 95 % intervals.
+
+    Give linear models along with networks: the difference of each to each of these yardsticks has an interval, too.
+    """
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import open_dataset
-    from vitrify.learn.evaluate import evaluate_all
+    from vitrify.learn.evaluations import differences, evaluate_all
     from vitrify.md.store.product import require_free
 
     require_free(out, "evaluation.toml", force=force)
     trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]
+    for kind, names in (("model", [one.name for one in trained]), ("dataset", [one.name for one in data_sets])):
+        if len(set(names)) < len(names):
+            raise ValueError(f"{kind}s: got {', '.join(names)}, expected names that differ: tables go by them")
     with _progress_bar() as bar:
         task = bar.add_task("testing", total=len(trained) * len(data_sets), note="")
         evaluations = evaluate_all(
@@ -188,7 +126,7 @@ def evaluate(
             force=force,
             report=lambda evaluation: bar.update(task, advance=1, note=evaluation.title),
         )
-    _show_scores(evaluations)
+    show_scores(evaluations, differences(evaluations, seed=seed))
 
 
 def _progress_bar() -> Progress:
@@ -207,18 +145,29 @@ def _show_balance(built: Dataset) -> None:
     Console(soft_wrap=True).print(table)
 
 
-def _show_scores(evaluations: list[Evaluation]) -> None:
+def show_scores(evaluations: Sequence[Evaluation], found: Sequence[Mapping]) -> None:
+    """Scores and differences, a line each; a model that did not learn its training part in red."""
     console = Console(soft_wrap=True, highlight=False)
-    for found in evaluations:
-        accuracy, auc = (
-            f"{score.value:.3f} [{score.interval.low:.3f}, {score.interval.high:.3f}]"
-            for score in (found.accuracy, found.auc)
+    for one in evaluations:
+        null = "" if np.isnan(one.p_value) else f", p {one.p_value:.2g} (null test)"
+        line = (
+            f"{one.model} ({one.architecture}, trained on {one.trained_on}, {one.trained_positions} positions) on "
+            f"{one.dataset}, {one.positions} positions: AUC {_in_words(one.auc)}{null}, accuracy "
+            f"{_in_words(one.accuracy)}; {len(one.rows)} configurations of {len(set(one.origin.tolist()))} replicas; "
+            f"AUC on its training part {one.verdict.train.auc:.3f}"
         )
-        left_out = f", {found.left_out} seen in training left out" if found.left_out else ""
-        null = "" if np.isnan(found.p_value) else f", p {found.p_value:.2g} (null test)"
+        left_out = f"; {one.left_out} seen in training left out" if one.left_out else ""
+        console.print(line + left_out, markup=False, style=None if one.learnt else "red")
+    for row in found:
         console.print(
-            f"{found.model} ({found.architecture}, trained on {found.trained_on}, {found.trained_positions} positions) "
-            f"on {found.dataset}, {found.positions} positions: accuracy {accuracy}, AUC {auc}{null}; "
-            f"{len(found.rows)} configurations of {len(set(found.origin))} replicas{left_out}",
+            f"{row['model']} less {row['yardstick']} ({row['of']}) on {row['dataset']}: AUC {row['difference']:+.3f} "
+            f"[{row['low']:+.3f}, {row['high']:+.3f}]",
             markup=False,
+            style=None if row["learnt"] else "red",
         )
+    for note in dict.fromkeys(note for one in evaluations for note in one.notes):
+        console.print(note, markup=False, style="red" if "did not learn" in note else None)
+
+
+def _in_words(score: Score) -> str:
+    return f"{score.value:.3f} [{score.interval.low:.3f}, {score.interval.high:.3f}]"

@@ -66,12 +66,19 @@ def analyze(
         str, typer.Option(help="Range of kT of the equilibrium line a + b / kT.", metavar="KT,KT")
     ] = "0.45,1.0",
     structure: Annotated[bool, typer.Option(help="Measure the stored configurations: descriptors.csv, g(r).")] = True,
+    wave_number: Annotated[
+        float | None,
+        typer.Option(help="k of F_s(k, t) [1/sigma_AA]: the first peak of S_AA(k).", metavar="K"),
+    ] = None,
+    overlap_radius: Annotated[
+        float, typer.Option(help="How far a particle may go and still overlap with where it was.", metavar="A")
+    ] = 0.3,
     force: Annotated[bool, typer.Option("--force", help="Replace another analysis that is there.")] = False,
 ) -> None:
-    """Cooling curves, Tg with its interval, equilibrium energies, structure and films of RUN...: tables and figures.
+    """Cooling curves, Tg with its interval, equilibrium, dynamics, structure and films of RUN...: tables and figures.
 
     Energies are per particle [eps_AA], truncated and not shifted; errors are standard errors over replicas. Runs of one
-    cooling rate are pooled.
+    cooling rate are pooled. Dynamics are those of runs of vitrify anneal --spacing log --store all.
     """
     from vitrify.analysis.analyze import analyze as analyze_runs
     from vitrify.analysis.curves.glass_transition import Windows
@@ -85,6 +92,8 @@ def analyze(
         smooth_limit=smooth_limit,
         equilibrium_range=window(equilibrium_range),
         structure=structure,
+        wave_number=wave_number,
+        overlap_radius=overlap_radius,
     )
     with progress_bar("analyze") as progress:
         lines = analyze_runs([RunDirectory.open(run) for run in runs], out, options, force=force, progress=progress)

@@ -13,8 +13,9 @@ from vitrify.analysis.report.chapters import chapter
 from vitrify.analysis.report.tables import read_table
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.cooling import CoolingSpec
-from vitrify.md.store.rundir import RunDirectory, RunWriter
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.md.store.table import COLUMNS
+from vitrify.md.store.writer import RunWriter
 
 SIDE = 8
 
