@@ -1,4 +1,4 @@
-"""The whole story at laptop size: cool at two rates, find Tg, grow films, train and test classifiers, write a report.
+"""The whole story at laptop size: cool at two rates, grow films, measure both, train and test classifiers, report.
 
 A chapter is a function of the directory it works in, and leaves there what the command line would leave. Runs and
 models that are finished are found again, so that an interrupted demo goes on where it stopped.
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from vitrify.analysis.analyze import analyze
-from vitrify.analysis.results import Options
+from vitrify.analysis.report.view.page import write_view
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset, open_dataset, save_dataset
 from vitrify.learn.evaluate import Evaluation
@@ -44,13 +44,19 @@ def demo(out: Path, *, bar: Bar, say: Callable[[str], None]) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     runs = [follow(cool, spec, out / name, bar) for name, spec in (("cool-fast", FAST), ("cool-slow", SLOW))]
     films = follow(deposit, FILMS, out / "films", bar)
-    for line in analyze(runs, out / "analysis", Options(structure=False)):
+    with bar("analysis") as progress:
+        lines = analyze([*runs, films], out / "analysis", progress=progress)
+    for line in lines:
         say(line)
+    look = out / "view.html"
+    if not look.exists():
+        with bar("view") as progress:
+            write_view([*runs, films], look, replicas=(0, 1), title="Glasses in two dimensions", progress=progress)
     evaluations = classify(out, bar)
     for one in evaluations:
         say(f"{one.title}: accuracy {one.accuracy.value:.3f}")
     report = out / "report.html"
-    tell(report, out / "analysis", runs, films, evaluations)
+    tell(report, out / "analysis", runs, films, evaluations, view=look.name)
     return report
 
 
