@@ -7,5 +7,6 @@ programs that took turns on the same cores, from the same configuration. LAMMPS 
 from vitrify.pipelines.benchmark.dynamics import benchmark_md
 from vitrify.pipelines.benchmark.minimisation import benchmark_quench
 from vitrify.pipelines.benchmark.tune import tune
+from vitrify.pipelines.benchmark.whole_run import benchmark_run
 
-__all__ = ["benchmark_md", "benchmark_quench", "tune"]
+__all__ = ["benchmark_md", "benchmark_quench", "benchmark_run", "tune"]
