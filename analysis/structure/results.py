@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,9 +10,8 @@ from vitrify.analysis.figures import configuration_figure, curve_family_figure
 from vitrify.analysis.results import BULK, Options, Progress, Results, of_protocols
 from vitrify.analysis.structure.descriptors import CURVES
 from vitrify.analysis.structure.measurement import Measurements, measure
-from vitrify.analysis.structure.stored import Stored, stored_configurations
+from vitrify.analysis.structure.stored import Stored, run_labels, stored_configurations
 from vitrify.analysis.structure.tables import Group, curve_columns, mean_curves, structure_columns
-from vitrify.md.store.frames import Configuration
 from vitrify.md.store.rundir import RunDirectory
 
 PICTURES = 3
@@ -27,11 +26,13 @@ def results(runs: Sequence[RunDirectory], options: Options, progress: Progress |
         return found
     measured = measure(stored, progress=progress)
     columns = structure_columns(measured)
-    worst = float(np.nanmax(np.abs(columns["energy_minus_table"])))
-    found.notes += [
-        f"energies of {len(stored)} stored configurations recomputed: at most {worst:.1e} off the engine's",
-        *measured.notes,
-    ]
+    apart = np.abs(columns["energy_minus_table"])
+    if np.isfinite(apart).any():
+        found.notes.append(
+            f"energies of {len(stored)} stored configurations recomputed: at most {np.nanmax(apart):.1e} off the "
+            "engine's"
+        )
+    found.notes += measured.notes
     shown = {place.run.path: place for place in stored if place.inherent} or {p.run.path: p for p in stored}
     add_pictures(found, list(shown.values())[:PICTURES])
     found.add_table(
@@ -46,7 +47,9 @@ def results(runs: Sequence[RunDirectory], options: Options, progress: Progress |
 
 def add_pictures(found: Results, places: Sequence[Stored]) -> None:
     """The configurations side by side."""
-    drawn = {_title(place.run.name, kt, place.inherent): one for place, one, kt in _loaded(places)}
+    labels = run_labels([place.run for place in places])
+    loaded = [(labels[place.run.identity], place.load(), place.inherent) for place in places]
+    drawn = {_title(run, one.kt_set, inherent): one for run, one, inherent in loaded}
     kind = "Inherent structures" if places[0].inherent else "Configurations as the dynamics left them"
     found.add_figure(
         "configurations.png",
@@ -87,13 +90,9 @@ def _worth_showing(means: Iterable[Group]) -> list[Group]:
     return list(dict.fromkeys([*last, *first]))[:PICTURES]
 
 
-def _loaded(places: Sequence[Stored]) -> Iterator[tuple[Stored, Configuration, float]]:
-    for place in places:
-        one = place.load()
-        yield place, one, one.kt_set
-
-
 def _title(run: str, kt: float, inherent: bool) -> str:
     """What a legend or a panel says of a configuration."""
-    where = f"$k_{{\\mathrm{{B}}}}T$ = {kt:.3g}"
-    return f"{run}, inherent structure from {where}" if inherent else f"{run}, {where}"
+    where = f"$k_{{\\mathrm{{B}}}}T$ = {kt:.3g}" if np.isfinite(kt) else ""
+    if inherent:
+        return f"{run}, inherent structure" + (f" from {where}" if where else "")
+    return f"{run}, {where}" if where else run

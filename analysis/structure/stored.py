@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,3 +47,19 @@ def stored_configurations(runs: Sequence[RunDirectory]) -> Iterator[Stored]:
             for frame in run.stored_frames(inherent=inherent):
                 for replica in run.stored_replicas(frame, inherent=inherent):
                     yield Stored(run=run, replica=replica, frame=frame, inherent=inherent)
+
+
+def run_labels(runs: Sequence[RunDirectory]) -> dict[str, str]:
+    """What tables and legends call each run, by its identity: its name, with the folder it is in where two share it."""
+    labels = {run.identity: run.name for run in runs}
+    names = list(labels.values())
+    paths = {run.identity: run.path.resolve() for run in runs}
+    return {
+        identity: name if names.count(name) == 1 else f"{paths[identity].parent.name}/{paths[identity].name}"
+        for identity, name in labels.items()
+    }
+
+
+def known(kt: float) -> float:
+    """A temperature that can be looked up: all that nobody knows are one and the same NaN."""
+    return kt if math.isfinite(kt) else math.nan

@@ -10,15 +10,15 @@ import numpy as np
 from vitrify.analysis.statistics import Estimate, mean_and_error
 from vitrify.analysis.structure.descriptors import CURVES
 from vitrify.analysis.structure.measurement import Measurements
-from vitrify.analysis.structure.stored import Stored
+from vitrify.analysis.structure.stored import Stored, known, run_labels
 
 
 class Group(NamedTuple):
     """Configurations that are averaged over: those of one run, frame and kind of positions.
 
     Attributes:
-        run: name of the run.
-        kt_set: temperature of the frame [eps_AA].
+        run: label of the run.
+        kt_set: temperature of the frame [eps_AA]; NaN where nobody knows it.
         frame: its number.
         positions: ``instant`` or ``inherent``.
     """
@@ -36,9 +36,10 @@ def structure_columns(found: Measurements) -> dict[str, list]:
     the engine's own energy differs by: rounding, 1e-14, unless one of the two is wrong.
     """
     tables = {place.run.path: place.run.table for place in found.stored}
+    labels = run_labels([place.run for place in found.stored])
     expected = np.array([_table_energy(tables[place.run.path], place) for place in found.stored])
     return {
-        "run": [place.run.name for place in found.stored],
+        "run": [labels[place.run.identity] for place in found.stored],
         "replica": [place.replica for place in found.stored],
         "frame": [place.frame for place in found.stored],
         "kt_set": found.kt_set.tolist(),
@@ -52,8 +53,9 @@ def structure_columns(found: Measurements) -> dict[str, list]:
 def mean_curves(found: Measurements, name: str) -> dict[Group, tuple[np.ndarray, Estimate]]:
     """A family of curves averaged over replicas: abscissa (K,), and mean and standard error (L, K) of each group."""
     rows: dict[Group, list[int]] = {}
+    labels = run_labels([place.run for place in found.stored])
     for row, place in enumerate(found.stored):
-        group = Group(place.run.name, float(found.kt_set[row]), place.frame, place.kind)
+        group = Group(labels[place.run.identity], known(float(found.kt_set[row])), place.frame, place.kind)
         rows.setdefault(group, []).append(row)
     abscissa, lines = found.curves[name]
     return {group: (abscissa, mean_and_error(lines[own])) for group, own in rows.items()}
