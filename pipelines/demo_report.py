@@ -84,6 +84,7 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
         for steps, value, low, high in zip(
             tg["ramp_steps"], tg[column], tg[f"{column}_low"], tg[f"{column}_high"], strict=True
         )
+        if np.isfinite(value)
     ]
     drawn = "figures/cooling_curve.png"
     system = fast.replicas[0]

@@ -50,12 +50,12 @@ vertical-align:bottom}
 td{border-bottom:1px solid var(--rule);padding:.35rem .9rem .35rem 0;white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
 th.number,td.number{text-align:right}
-a.take{color:var(--accent);text-decoration:none;white-space:nowrap}
+a.take{color:var(--accent);text-decoration:none}
 a.take:hover{text-decoration:underline}
 ul.files{list-style:none;margin:0 0 1.5rem;padding:0;font:.86rem/1.55 system-ui,sans-serif}
 ul.files li{border-bottom:1px solid var(--rule);padding:.45rem 0;color:var(--muted)}
 @media (max-width:600px){main{padding:2rem 1rem 3rem}body{font-size:16px}h1{font-size:1.75rem}
-figure img{padding:.3rem}
+figure img{padding:.3rem}nav a{display:block;margin:0;white-space:normal}
 .stacked thead{display:none}.stacked table,.stacked tbody,.stacked tr,.stacked td{display:block;width:100%}
 .stacked tr{border-bottom:1.5px solid var(--ink);padding:.5rem 0}
 .stacked td,.stacked td.number{display:flex;justify-content:space-between;gap:1rem;text-align:right;white-space:normal;
