@@ -11,7 +11,7 @@ A directory holds what its runs hold: no film table without films.
 ``figures/*.png``         figures
 ``contents.json``         every table and figure in the order they are told, with its caption
 ``provenance.json``       program, options, notes, and the runs with the check sums of their tables
-``DONE``                  last
+``DONE``                  last, with the check sums of all of these
 ========================  ==============================================================================
 
 All energies are per particle, truncated and not shifted [eps_AA].
@@ -19,24 +19,22 @@ All energies are per particle, truncated and not shifted [eps_AA].
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from vitrify.analysis.curves.results import results as curves
-from vitrify.analysis.figures import save
+from vitrify.analysis.dynamics.results import results as dynamics
 from vitrify.analysis.films.results import results as films
-from vitrify.analysis.report.tables import CONTENTS, ENERGY_CONVENTION, write_table
-from vitrify.analysis.results import BULK, Options, Part, Progress, Results, of_protocols
+from vitrify.analysis.results import BULK, Options, Part, Progress, of_protocols
 from vitrify.analysis.structure.results import results as structure
-from vitrify.md.store.checkpoint import PARTIAL, write_atomically
-from vitrify.md.store.provenance import provenance
+from vitrify.analysis.writing import is_written, write_results
+from vitrify.md.store.naming import TABLE
+from vitrify.md.store.product import sha256
 from vitrify.md.store.rundir import RunDirectory
 
-PARTS: tuple[Part, ...] = (curves, films, structure)
+PARTS: tuple[Part, ...] = (curves, dynamics, films, structure)
 """The parts of an analysis, in the order they are told."""
 
 PRODUCT = "analysis"
@@ -71,15 +69,15 @@ def analyze(
         raise ValueError("analyze: got no run, expected at least one run directory")
     options = options or Options()
     request = {
-        "runs": {str(run.path): hashlib.sha256((run.path / "table.csv").read_bytes()).hexdigest() for run in runs},
+        "runs": {str(run.path): sha256(run.path / TABLE) for run in runs},
         # Through JSON and back, so that it compares equal to what stands in a file.
         "options": json.loads(json.dumps(asdict(options))),
     }
-    if _is_there(out, request, force):
+    if is_written(out, PRODUCT, request, force=force):
         return [f"{out}: there already, of the same runs and options"]
     require_one_mixture(runs)
     found = [part(runs, options, progress) for part in PARTS]
-    _write(found, out, request)
+    write_results(found, out, PRODUCT, request)
     return [line for one in found for line in one.numbers] + [line for one in found for line in one.notes]
 
 
@@ -92,47 +90,3 @@ def require_one_mixture(runs: Sequence[RunDirectory]) -> None:
                 raise ValueError(
                     f"{run.path}: {name} is {run.spec[name]}, expected {bulk[0].spec[name]} as in {bulk[0].path}"
                 )
-
-
-def _is_there(out: Path, request: Mapping, force: bool) -> bool:
-    """Whether ``out`` holds this very analysis, finished; an error where it holds something that must not go."""
-    if not out.exists():
-        return False
-    facts = out / "provenance.json"
-    held = json.loads(facts.read_text()) if facts.is_file() else {}
-    if held.get("product") != PRODUCT:
-        raise FileExistsError(f"{out}: exists and is no analysis, expected a new directory")
-    if force:
-        return False
-    if held["request"] != request:
-        raise FileExistsError(f"{out}: an analysis of other runs or options, expected a new directory or --force")
-    return (out / "DONE").exists()
-
-
-def _write(found: Sequence[Results], out: Path, request: Mapping) -> None:
-    """Write beside ``out`` and put it in its place."""
-    partial = out.with_name(out.name + PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "figures").mkdir(parents=True)
-    contents: list[dict] = []
-    for part in found:
-        for name, drawn in part.figures.items():
-            save(drawn.figure, partial / "figures" / name)
-            contents.append({"file": f"figures/{name}", "caption": drawn.caption})
-        for name, table in part.tables.items():
-            write_table(partial / name, table.columns)
-            contents.append({"file": name, "caption": table.caption, "shown": list(table.shown)})
-    write_atomically(partial / CONTENTS, json.dumps(contents, indent=2) + "\n")
-    facts = {
-        "product": PRODUCT,
-        "request": request,
-        "energies": ENERGY_CONVENTION,
-        "numbers": [line for part in found for line in part.numbers],
-        "notes": [line for part in found for line in part.notes],
-        **provenance(("numpy", "scipy", "matplotlib")),
-    }
-    write_atomically(partial / "provenance.json", json.dumps(facts, indent=2) + "\n")
-    write_atomically(partial / "DONE", "")
-    if out.exists():
-        shutil.rmtree(out)
-    partial.rename(out)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vitrify.analysis.curves.equilibrium_line import RANGE
 from vitrify.analysis.curves.glass_transition import FILM_WINDOWS, Windows
 from vitrify.analysis.curves.hyperbola import UPPER_LIMIT
+from vitrify.analysis.dynamics.correlations import OVERLAP_RADIUS
 from vitrify.analysis.report.tables import Columns
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Options:
         smooth_limit: highest kT of the hyperbola of the smooth Tg [eps_AA].
         equilibrium_range: range of kT of the equilibrium line [eps_AA].
         structure: whether to measure the stored configurations, some 0.1 s each at N = 1080.
+        wave_number: k of the self-intermediate scattering function [1/sigma_AA]; None for the first peak of S_AA(k).
+        overlap_radius: how far a particle may go and still overlap with where it was [sigma_AA].
     """
 
     windows: Windows = field(default_factory=Windows)
@@ -40,6 +43,14 @@ class Options:
     smooth_limit: float = UPPER_LIMIT
     equilibrium_range: tuple[float, float] = RANGE
     structure: bool = True
+    wave_number: float | None = None
+    overlap_radius: float = OVERLAP_RADIUS
+
+    def __post_init__(self):
+        for name in ("wave_number", "overlap_radius"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}: got {value}, expected a positive number")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -171,8 +171,7 @@ def jackknife(value: float, without: Sequence[np.ndarray], level: float = 0.95) 
     Returns:
         no interval where a group has fewer than FEWEST_REPLICAS, or the statistic no value without one of them.
 
-    Source: B. Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), chapter 3; F. E. Satterthwaite,
-    Biometrics Bull. 2, 110 (1946).
+    Source: B. Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), chapter 3.
 
     >>> heights = np.array([1.0, 2.0, 3.0, 4.0])
     >>> found = jackknife(2.5, [mean_without_each(heights)])
@@ -191,10 +190,25 @@ def jackknife(value: float, without: Sequence[np.ndarray], level: float = 0.95) 
     if fewest < FEWEST_REPLICAS:
         note = f"no interval: {fewest} replicas, expected at least {FEWEST_REPLICAS}"
         return Quantity(value=value, error=error, note=note)
-    freedom = np.array([len(group) - 1 for group in without])
-    half = 0.0
-    if error > 0:
-        half = float(student.ppf((1 + level) / 2, error**4 / (variances**2 / freedom).sum())) * error
+    return students_interval(value, error, satterthwaite(variances, [len(group) - 1 for group in without]), level)
+
+
+def satterthwaite(variances: Sequence[float] | np.ndarray, freedom: Sequence[float] | np.ndarray) -> float:
+    """Degrees of freedom of a sum of independent variances, each with its own; without end where all are zero.
+
+    Source: F. E. Satterthwaite, Biometrics Bull. 2, 110 (1946).
+
+    >>> round(satterthwaite([1.0, 1.0], [3, 3]), 9), round(satterthwaite([1.0, 0.0], [3, 9]), 9)
+    (6.0, 3.0)
+    """
+    variances = np.asarray(variances, dtype=np.float64)
+    spread = float((variances**2 / np.asarray(freedom)).sum())
+    return float(variances.sum()) ** 2 / spread if spread > 0 else float("inf")
+
+
+def students_interval(value: float, error: float, freedom: float, level: float = 0.95) -> Quantity:
+    """A number, its standard error of so many degrees of freedom, and Student's interval ``value +- t error``."""
+    half = float(student.ppf((1 + level) / 2, freedom)) * error if error > 0 else 0.0
     return Quantity(value=value, error=error, interval=Interval(low=value - half, high=value + half, level=level))
 
 

@@ -2,8 +2,10 @@
 
 A dataset directory holds
 
-- ``positions.npy`` (C, N, 2) float64 and ``species.npy`` (C, N) int8, which are mapped rather than read when opened;
-- ``configurations.csv``, a row a configuration: class and label, part, where it comes from, kT and energy;
+- ``block-<16 digits>.positions.npy`` (B, N, 2) float64 and ``.species.npy`` (B, N) int8 of each run and temperature,
+  mapped rather than read when opened. Their names are the beginnings of their own check sums: a dataset made beside
+  others that hold the same block links to it, so that six sets that share a glass hold it once, each whole by itself;
+- ``configurations.csv``, a row a configuration: class and label, part, where it comes from, kT, energy, block and row;
 - ``splits.json``, how the split was made and how many configurations and replicas of each class each part has;
 - ``dataset.toml``, the classes with their labels, which positions were taken, and the runs they come from;
 - ``DONE``, check sums of all of these.
@@ -17,58 +19,23 @@ import csv
 import io
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from vitrify.learn.products import check_sums, whole_directory
+from vitrify.learn.blocks import read_blocks, write_blocks
+from vitrify.learn.configurations import Configurations as Configurations
+from vitrify.learn.configurations import stack as stack
 from vitrify.learn.splits import FRACTIONS, PARTS
-from vitrify.md.model import EMPTY
+from vitrify.md.store.product import check_sums, whole_directory
 from vitrify.md.store.provenance import provenance, to_toml
 
 POSITIONS = ("instant", "inherent")
-DATA_FILES = ("positions.npy", "species.npy", "configurations.csv")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Configurations:
-    """C configurations side by side: what a network may look at, without its label.
-
-    Attributes:
-        positions: (C, N, 2) float64 [sigma_AA], in the convention of :class:`vitrify.md.ensemble.Ensemble`.
-        species: (C, N) int8, EMPTY (-1) for an empty slot.
-        box: (C, 2) edge lengths [sigma_AA].
-        periodic: (C, 2) bool.
-        inherent_energy: (C,) E_IS per particle, truncated and not shifted [eps_AA]; NaN where not computed.
-    """
-
-    positions: np.ndarray
-    species: np.ndarray
-    box: np.ndarray
-    periodic: np.ndarray
-    inherent_energy: np.ndarray
-
-    def __post_init__(self):
-        count, slots = self.species.shape
-        shapes = {
-            "positions": (count, slots, 2),
-            "box": (count, 2),
-            "periodic": (count, 2),
-            "inherent_energy": (count,),
-        }
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name}: got shape {getattr(self, name).shape}, expected {shape}")
-
-    def __len__(self) -> int:
-        return len(self.species)
-
-    def select(self, rows: np.ndarray) -> Configurations:
-        """The configurations at ``rows`` (indices or a mask), in that order."""
-        return Configurations(**{name: np.asarray(getattr(self, name)[rows]) for name in self.__dataclass_fields__})
+COLUMNS = ("label", "part", "origin", "run", "replica", "frame", "step", "kt_set")
+HEAD, TABLE, SPLITS = "dataset.toml", "configurations.csv", "splits.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +56,11 @@ class Dataset:
         positions_taken: ``instant`` or ``inherent``.
         seed: what the split derives from.
         fractions: of training, validation and test.
-        sources: one table a run and class, with the hash of the run's spec.
+        sources: one table a run and temperature, with the run's identity, its density and composition.
+        window: edge of the square windows that were cut out [sigma_AA]; None for whole configurations.
+        matching: how the classes were paired by energy; None where they were not.
+        null: whether the classes are one class split in two, so that nothing tells them apart.
+        notes: what must be known of it, a line each.
         name: of the directory.
         digest: SHA-256 over configurations, labels and split; empty for a dataset that has not been saved.
     """
@@ -108,21 +79,42 @@ class Dataset:
     seed: int
     fractions: tuple[float, ...] = FRACTIONS
     sources: tuple[Mapping, ...] = ()
+    window: float | None = None
+    matching: Mapping | None = None
+    null: bool = False
+    notes: tuple[str, ...] = ()
     name: str = "dataset"
     digest: str = ""
 
     def __post_init__(self):
         if self.positions_taken not in POSITIONS:
             raise ValueError(f"positions: got {self.positions_taken!r}, expected one of {', '.join(POSITIONS)}")
-        for name in ("label", "part", "origin", "run", "replica", "frame", "step", "kt_set"):
+        for name in COLUMNS:
             if getattr(self, name).shape != (len(self.configurations),):
                 raise ValueError(f"{name}: got shape {getattr(self, name).shape}, expected one entry a configuration")
+
+    @property
+    def facts(self) -> dict[str, str | float]:
+        """What a model keeps of the dataset it was trained on."""
+        density, fraction_a = self.configurations.mixture(self.rows("train"))
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "positions": self.positions_taken,
+            "density": round(density, 6),
+            "fraction_a": round(fraction_a, 6),
+        }
 
     def rows(self, part: str) -> np.ndarray:
         """Which configurations belong to a part (or to any, for ``all``)."""
         if part not in (*PARTS, "all"):
             raise ValueError(f"part: got {part!r}, expected one of {', '.join(PARTS)}, all")
         return np.flatnonzero((self.part == part) | (part == "all"))
+
+    def select(self, rows: np.ndarray) -> Dataset:
+        """The same with the configurations at ``rows`` only, not read."""
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        return replace(self, configurations=self.configurations.view(rows), **columns)
 
     def balance(self) -> dict[str, dict[str, dict[str, int]]]:
         """Configurations and independent replicas of every class in every part."""
@@ -135,17 +127,6 @@ class Dataset:
         return counts
 
 
-def stack(positions: Sequence[np.ndarray], species: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Configurations of different size in one array each: (C, N, 2) positions and (C, N) species, EMPTY at the end."""
-    slots = max(map(len, species))
-    all_positions = np.zeros((len(positions), slots, 2))
-    all_species = np.full((len(species), slots), EMPTY, dtype=np.int8)
-    for row, (r, s) in enumerate(zip(positions, species, strict=True)):
-        all_positions[row, : len(s)] = r
-        all_species[row, : len(s)] = s
-    return all_positions, all_species
-
-
 def save_dataset(dataset: Dataset, path: Path, *, force: bool = False) -> Dataset:
     """Write a dataset directory, whole or not at all.
 
@@ -153,12 +134,12 @@ def save_dataset(dataset: Dataset, path: Path, *, force: bool = False) -> Datase
         The dataset with its name and digest.
 
     Raises:
-        ValueError: when there is something at ``path`` and no ``force``.
+        FileExistsError: when there is something at ``path`` and no ``force``.
     """
-    with whole_directory(path, "dataset.toml", force=force) as directory:
-        np.save(directory / "positions.npy", dataset.configurations.positions)
-        np.save(directory / "species.npy", dataset.configurations.species)
-        (directory / "configurations.csv").write_text(_table(dataset))
+    path = Path(path)
+    with whole_directory(path, HEAD, force=force) as directory:
+        columns = write_blocks(dataset.configurations, directory, beside=path.parent)
+        (directory / TABLE).write_text(_table(dataset, columns))
         split = {
             "unit": "origin = seed:replica, never a frame",
             "seed": dataset.seed,
@@ -166,17 +147,21 @@ def save_dataset(dataset: Dataset, path: Path, *, force: bool = False) -> Datase
             "balance": dataset.balance(),
             "origins": {part: sorted(set(dataset.origin[dataset.rows(part)].tolist())) for part in PARTS},
         }
-        (directory / "splits.json").write_text(json.dumps(split, indent=1) + "\n")
+        (directory / SPLITS).write_text(json.dumps(split, indent=1) + "\n")
         head: dict[str, object] = {
             "positions": dataset.positions_taken,
             "classes": list(dataset.classes),
             "energies": "per particle, truncated and not shifted [eps_AA]",
             "labels": {name: label for label, name in enumerate(dataset.classes)},
+            "window": dataset.window,
+            "matching": dataset.matching,
+            "null": dataset.null,
+            "notes": list(dataset.notes),
         }
         made = provenance(packages=("numpy",))
         head |= {"provenance": {key: made[key] for key in ("version", "git_commit", "started", "python")}}
         head["source"] = {str(number): source for number, source in enumerate(dataset.sources)}
-        (directory / "dataset.toml").write_text(to_toml(head))
+        (directory / HEAD).write_text(to_toml(head))
     return open_dataset(path)
 
 
@@ -189,12 +174,12 @@ def open_dataset(path: Path) -> Dataset:
     """
     path = Path(path)
     sums = check_sums(path, "dataset")
-    missing = [name for name in (*DATA_FILES, "dataset.toml", "splits.json") if name not in sums]
+    missing = [name for name in (HEAD, TABLE, SPLITS) if name not in sums]
     if missing:
         raise ValueError(f"{path}: not a dataset directory (it has no {', '.join(missing)})")
-    head = tomllib.loads((path / "dataset.toml").read_text())
-    split = json.loads((path / "splits.json").read_text())
-    with open(path / "configurations.csv", newline="") as file:
+    head = tomllib.loads((path / HEAD).read_text())
+    split = json.loads((path / SPLITS).read_text())
+    with open(path / TABLE, newline="") as file:
         rows = list(csv.DictReader(file))
 
     def column(name: str, kind: type) -> np.ndarray:
@@ -207,10 +192,11 @@ def open_dataset(path: Path) -> Dataset:
     classes = tuple(head["classes"])
     if any(row["class"] != classes[number] for row, number in zip(rows, label, strict=True)):
         raise ValueError(f"{path}: damaged dataset directory (classes and labels of configurations.csv disagree)")
+    positions, species = read_blocks(path, [row["block"] for row in rows], column("row", int))
     return Dataset(
         configurations=Configurations(
-            positions=np.load(path / "positions.npy", mmap_mode="r"),
-            species=np.load(path / "species.npy", mmap_mode="r"),
+            positions=positions,
+            species=species,
             box=axes("box", float),
             periodic=axes("periodic", int).astype(bool),
             inherent_energy=column("inherent_energy", float),
@@ -228,12 +214,16 @@ def open_dataset(path: Path) -> Dataset:
         seed=split["seed"],
         fractions=tuple(split["fractions"][part] for part in PARTS),
         sources=tuple(head.get("source", {}).values()),
+        window=head.get("window"),
+        matching=head.get("matching"),
+        null=head["null"],
+        notes=tuple(head["notes"]),
         name=path.resolve().name,
-        digest=sha256("".join(sums[name] for name in DATA_FILES).encode()).hexdigest(),
+        digest=sha256("".join(sums[name] for name in (TABLE, SPLITS)).encode()).hexdigest(),
     )
 
 
-def _table(dataset: Dataset) -> str:
+def _table(dataset: Dataset, blocks: Mapping[str, list]) -> str:
     seen = dataset.configurations
     columns = {
         "configuration": range(len(seen)),
@@ -251,6 +241,7 @@ def _table(dataset: Dataset) -> str:
         "box_y": seen.box[:, 1].tolist(),
         "periodic_x": seen.periodic[:, 0].astype(int).tolist(),
         "periodic_y": seen.periodic[:, 1].astype(int).tolist(),
+        **blocks,
     }
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

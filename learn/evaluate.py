@@ -14,9 +14,9 @@ from vitrify.analysis.report.tables import write_contents, write_table
 from vitrify.analysis.statistics import RESAMPLES
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset
-from vitrify.learn.products import whole_directory
 from vitrify.learn.scores import INTERVALS, Score, accuracy, area_under_curve, auc, permutation_p_value
 from vitrify.md.randomness import Purpose, stream
+from vitrify.md.store.product import whole_directory
 from vitrify.md.store.provenance import provenance, to_toml
 
 PARTS = ("test", "all")
@@ -195,7 +195,8 @@ def evaluate_all(
     ``roc.png``, ``auc.png`` and ``accuracy.png`` show them, each beside its SVG; ``contents.json`` has their captions.
 
     Raises:
-        ValueError: as :func:`evaluate`, or when there is something at ``out`` and no ``force``.
+        ValueError: as :func:`evaluate`.
+        FileExistsError: when there is something at ``out`` and no ``force``.
     """
     out = Path(out)
     with whole_directory(out, "evaluation.toml", force=force) as directory:

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from vitrify.learn.symmetry import Symmetry
+
 CELLS = 256
 """Cells along the edge of a pixel: positions are known to 1/512 of a pixel."""
 
@@ -67,7 +69,7 @@ def render(
     box: np.ndarray,
     periodic: np.ndarray,
     spec: ImageSpec,
-    symmetry: np.random.Generator | None = None,
+    symmetry: Symmetry | None = None,
 ) -> np.ndarray:
     """Draw a batch of configurations.
 
@@ -77,8 +79,8 @@ def render(
         box: (B, 2) edge lengths, square [sigma_AA].
         periodic: (B, 2) bool, or (2,) for all.
         spec: how.
-        symmetry: draws every configuration as a random one of its equivalents: shifted along its periodic axes,
-            mirrored and turned where both axes are periodic. None draws it as it stands.
+        symmetry: draws every configuration as that one of its equivalents: shifted along its periodic axes, mirrored
+            and turned where both axes are periodic. None draws it as it stands.
 
     Returns:
         (B, P, P, C) uint8, 255 where a pixel is lit and 0 where it is not.
@@ -97,7 +99,7 @@ def render(
         raise ValueError(f"species: got {int(species.max())}, expected 0 to {spec.species - 1}")
     cells = cells_of(positions, box, periodic, spec.pixels)
     if symmetry is not None:
-        cells = random_equivalent(cells, periodic, spec.pixels * CELLS, symmetry)
+        cells = equivalent(cells, periodic, spec.pixels * CELLS, symmetry)
     channel = species if spec.colour else np.minimum(species, 0)
     radius = 2 * CELLS * spec.pixels * spec.dot_radius / box[:, 0]
     images = np.zeros((len(cells), spec.pixels, spec.pixels, spec.channels), np.uint8)
@@ -116,8 +118,8 @@ def cells_of(positions: np.ndarray, box: np.ndarray, periodic: np.ndarray, pixel
     return np.where(periodic[:, None], cells % edge, cells)
 
 
-def random_equivalent(cells: np.ndarray, periodic: np.ndarray, edge: int, rng: np.random.Generator) -> np.ndarray:
-    """Each configuration as a random one of those that physics cannot tell from it.
+def equivalent(cells: np.ndarray, periodic: np.ndarray, edge: int, symmetry: Symmetry) -> np.ndarray:
+    """Each configuration as one of those that physics cannot tell from it.
 
     Eight turns and mirror images where both axes are periodic; a mirror image along x alone in a film, which has an up
     and a down; and a shift, in whole cells, along every periodic axis.
@@ -126,12 +128,11 @@ def random_equivalent(cells: np.ndarray, periodic: np.ndarray, edge: int, rng: n
         cells: (B, N, 2) int32.
         periodic: (B, 2) bool.
         edge: cells along the edge of the box.
-        rng: where the choice comes from.
+        symmetry: which one.
     """
-    batch = len(cells)
-    mirrored = rng.integers(2, size=(batch, 1, 2)).astype(bool) & periodic[:, None]
-    swapped = rng.integers(2, size=(batch, 1, 1)).astype(bool) & np.all(periodic, axis=1).reshape(-1, 1, 1)
-    shift = rng.integers(edge, size=(batch, 1, 2), dtype=np.int32)
+    mirrored = (symmetry.mirror & periodic)[:, None]
+    swapped = (symmetry.swap & np.all(periodic, axis=1))[:, None, None]
+    shift = np.floor(symmetry.shift.astype(np.float64) * edge).astype(np.int32)[:, None]
     cells = np.where(mirrored, edge - 1 - cells, cells)
     cells = np.where(swapped, cells[..., ::-1], cells)
     return np.where(periodic[:, None], (cells + shift) % edge, cells)

@@ -7,18 +7,29 @@ out from the same positions and velocities (:func:`vitrify.md.randomness.stream`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from vitrify.md.randomness import Purpose, stream
 
 PARTS = ("train", "validation", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
 
+LARGEST_CHAIN = 0.05
+"""Largest share of all origins that pairs may hold together."""
+
+_NULL = 1  # takes the place of the replica in the address of the random numbers that deal out halves
+
 
 def split_origins(
-    classes_of: Mapping[str, frozenset[str]], seed: int, fractions: Sequence[float] = FRACTIONS
+    classes_of: Mapping[str, frozenset[str]],
+    seed: int,
+    fractions: Sequence[float] = FRACTIONS,
+    *,
+    pairs: Iterable[tuple[str, str]] = (),
 ) -> dict[str, str]:
     """Deal origins out to the parts, at random and each combination of classes in proportion.
 
@@ -26,6 +37,9 @@ def split_origins(
         classes_of: for each origin, the classes it has configurations of.
         seed: what the deal derives from; the order of ``classes_of`` does not matter.
         fractions: of training, validation and test; positive, adding up to 1.
+        pairs: origins that stay together, as those that were matched, where that can be: pairs may chain so many
+            origins together (more than LARGEST_CHAIN of all) that they cannot be dealt out in proportion. Then each
+            origin is dealt out by itself.
 
     Returns:
         The part of each origin.
@@ -39,15 +53,17 @@ def split_origins(
     """
     if len(fractions) != len(PARTS) or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions: got {tuple(fractions)}, expected three positive numbers that add up to 1")
-    strata: dict[tuple[str, ...], list[str]] = {}
-    for origin in sorted(classes_of):
-        strata.setdefault(tuple(sorted(classes_of[origin])), []).append(origin)
+    strata: dict[tuple[str, ...], list[list[str]]] = {}
+    for chain in _chains(sorted(classes_of), pairs):
+        classes = frozenset().union(*(classes_of[origin] for origin in chain))
+        strata.setdefault(tuple(sorted(classes)), []).append(chain)
     part_of = {}
     for number, stratum in enumerate(sorted(strata)):
-        origins = strata[stratum]
-        shuffled = stream(seed, Purpose.SPLIT, step=number).permutation(len(origins))
-        parts = np.repeat(PARTS, shares(len(origins), fractions))
-        part_of.update({origins[place]: str(part) for place, part in zip(shuffled, parts, strict=True)})
+        chains = strata[stratum]
+        shuffled = stream(seed, Purpose.SPLIT, step=number).permutation(len(chains))
+        parts = np.repeat(PARTS, shares(len(chains), fractions))
+        for place, part in zip(shuffled, parts, strict=True):
+            part_of.update(dict.fromkeys(chains[place], str(part)))
     _require_every_class_in_every_part(classes_of, part_of)
     return part_of
 
@@ -67,6 +83,31 @@ def shares(count: int, fractions: Sequence[float] = FRACTIONS) -> list[int]:
             share[share.argmax()] -= 1
             share[empty] = 1
     return share.tolist()
+
+
+def halves(origins: Iterable[str], seed: int) -> dict[str, int]:
+    """Origins dealt out to two halves at random: the labels of a null test, 0 and 1.
+
+    >>> sorted(halves(["1:0", "1:1", "1:2", "1:3"], seed=1).values())
+    [0, 0, 1, 1]
+    """
+    known = sorted(set(origins))
+    order = stream(seed, Purpose.SPLIT, replica=_NULL).permutation(len(known))
+    return {known[place]: int(position >= len(known) / 2) for position, place in enumerate(order)}
+
+
+def _chains(origins: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Origins that pairs hold together, each chain in order."""
+    place = {origin: number for number, origin in enumerate(origins)}
+    links = np.array([(place[one], place[other]) for one, other in pairs], dtype=np.int64).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(links)), links.T), shape=(len(origins), len(origins)))
+    chain = connected_components(graph, directed=False)[1]
+    if np.bincount(chain).max(initial=1) > max(2, LARGEST_CHAIN * len(origins)):
+        chain = np.arange(len(origins))
+    found: dict[int, list[str]] = {}
+    for origin, number in zip(origins, chain.tolist(), strict=True):
+        found.setdefault(number, []).append(origin)
+    return list(found.values())
 
 
 def _require_every_class_in_every_part(classes_of: Mapping[str, frozenset[str]], part_of: Mapping[str, str]) -> None:

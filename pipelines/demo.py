@@ -91,5 +91,5 @@ def teach(lesson: Lesson, out: Path, bar: Bar) -> Model:
             out / "models" / lesson.name,
             seed=1,
             resume=True,
-            report=lambda now: progress(now.iteration, architecture.recipe.iterations),
+            report=lambda now: progress(now.epochs, architecture.recipe.epochs if architecture.recipe else 1.0),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,6 +151,15 @@ def curve_from_tables(tables: Sequence[Mapping[str, np.ndarray]], *, ramp_steps:
         potential_energy=gather("potential_energy"),
         inherent_energy=inherent_energy,
     )
+
+
+def pooled(curves: Sequence[CoolingCurve]) -> CoolingCurve:
+    """The replicas of several curves of one rate and the same set temperatures as one curve."""
+    stacked = {
+        name: np.concatenate([getattr(curve, name) for curve in curves])
+        for name in ("kt", "potential_energy", "inherent_energy")
+    }
+    return replace(curves[0], **stacked)
 
 
 def curve_columns(curves: Sequence[CoolingCurve]) -> dict[str, np.ndarray]:

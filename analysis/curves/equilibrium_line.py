@@ -165,6 +165,38 @@ def line_through_ramp(curve: CoolingCurve, kt_range: tuple[float, float]) -> Equ
     )
 
 
+def equilibrium_line(
+    liquids: Sequence[Equilibrium], curves: Sequence[CoolingCurve], kt_range: tuple[float, float] = RANGE
+) -> tuple[EquilibriumLine | None, list[str]]:
+    """The line through liquids where they allow it, else through the slowest ramp; and what a reader must know of it.
+
+    Args:
+        liquids: equilibrium runs.
+        curves: ramps, slowest first.
+        kt_range: temperatures of the liquids that are fitted [eps_AA].
+
+    Returns:
+        the line, None where there is none, and notes.
+    """
+    notes: list[str] = []
+    try:
+        return line_through_liquids(liquids, kt_range), notes
+    except ValueError as error:
+        if liquids:
+            notes.append(str(error))
+    if not curves:
+        return None, notes
+    try:
+        line = line_through_ramp(curves[0], RAMP_RANGE)
+    except ValueError as error:
+        return None, [*notes, f"no fictive temperature: {error}"]
+    notes.append(
+        f"the equilibrium line goes through {line.source}, taken to be in equilibrium there: runs of vitrify anneal "
+        "at three temperatures or more would show it"
+    )
+    return line, notes
+
+
 def ramp_key(curve: CoolingCurve) -> str:
     """What the replicas of a ramp are called among groups of replicas."""
     return f"ramp of rate {curve.rate:g}"

@@ -19,6 +19,7 @@ from vitrify.analysis.curves.equilibrium_line import (
     EXCESS,
     RAMP_RANGE,
     EquilibriumLine,
+    equilibrium_line,
     line_through_liquids,
     line_through_ramp,
     ramp_key,
@@ -102,22 +103,8 @@ def _line(
     found: Results, liquids: Sequence[Equilibrium], curves: Sequence[CoolingCurve], options: Options
 ) -> EquilibriumLine | None:
     """The equilibrium line: through runs at one temperature each where they allow it, else through the slowest ramp."""
-    line = None
-    try:
-        line = line_through_liquids(liquids, options.equilibrium_range)
-    except ValueError as error:
-        if liquids:
-            found.notes.append(str(error))
-    if line is None and curves:
-        try:
-            line = line_through_ramp(curves[0], RAMP_RANGE)
-            found.notes.append(
-                f"the equilibrium line goes through {line.source}, taken to be in equilibrium there: runs of vitrify "
-                "anneal "
-                "at three temperatures or more would show it"
-            )
-        except ValueError as error:
-            found.notes.append(f"no fictive temperature: {error}")
+    line, notes = equilibrium_line(liquids, curves, options.equilibrium_range)
+    found.notes += notes
     if line is not None:
         found.add_table(
             "equilibrium_line.csv",

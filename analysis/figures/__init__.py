@@ -15,6 +15,8 @@ from vitrify.analysis.figures.curves import (
     profile_figure,
     radial_distribution_figure,
 )
+from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
+from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
@@ -23,9 +25,11 @@ from vitrify.analysis.figures.transitions import Readings, choices_figure, tempe
 __all__ = [
     "ENERGY_LABEL",
     "KT_LABEL",
+    "Bars",
     "Colouring",
     "Figure",
     "Level",
+    "Profile",
     "Readings",
     "Roc",
     "Series",
@@ -34,9 +38,14 @@ __all__ = [
     "choices_figure",
     "configuration_figure",
     "cooling_curve_figure",
+    "decay_figure",
+    "effects_figure",
+    "effects_on_curves_figure",
+    "energies_figure",
     "error_bar_figure",
     "profile_figure",
     "radial_distribution_figure",
+    "relaxation_time_figure",
     "roc_figure",
     "save",
     "score_figure",

@@ -14,8 +14,11 @@ from vitrify.analysis.report.tables import write_table
 from vitrify.analysis.statistics import mean_and_error
 from vitrify.md.protocols.films.impact import ImpactSpec
 from vitrify.md.store.checkpoint import write_atomically
+from vitrify.md.store.product import DONE, sha256, write_done
 from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import RunDirectory
+
+FILES = ("cascade.csv", "cascade.png", "cascade.svg", "provenance.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +94,12 @@ def cascade_columns(found: Cascade) -> dict[str, np.ndarray]:
 
 def require_no_cascade(out: Path) -> None:
     """Raise FileExistsError where a cascade was written already."""
-    if (out / "cascade.csv").exists():
+    if any((out / name).exists() for name in (*FILES, DONE)):
         raise FileExistsError(errno.EEXIST, "holds a cascade already; --force replaces it", str(out))
 
 
 def write_cascade(found: Cascade, out: Path, run: RunDirectory, *, force: bool = False) -> None:
-    """Write cascade.csv, cascade.png (a line for each of a few times) and provenance.json into ``out``.
+    """Write cascade.csv, cascade.png (a line for each of a few times), provenance.json and DONE into ``out``.
 
     Raises:
         FileExistsError: when there is one already and ``force`` is not given.
@@ -104,10 +107,12 @@ def write_cascade(found: Cascade, out: Path, run: RunDirectory, *, force: bool =
     if not force:
         require_no_cascade(out)
     out.mkdir(parents=True, exist_ok=True)
+    (out / DONE).unlink(missing_ok=True)
     save(cascade_figure(found), out / "cascade.png")
     facts = {"product": "cascade", "run": run.identity, "impacts": found.impacts, "film_kt": found.film_kt}
     write_atomically(out / "provenance.json", json.dumps(facts | provenance(), indent=2) + "\n")
     write_table(out / "cascade.csv", cascade_columns(found))
+    write_done(out, {name: sha256(out / name) for name in FILES})
 
 
 def cascade_figure(found: Cascade) -> Figure:

@@ -1,7 +1,7 @@
 """Films made in different preparations held against each other: at one composition, each difference with its interval.
 
-Runs of one preparation, that differ in nothing but their random numbers, are pooled. Every error is over films, taken
-as independent; films melted and cooled stand on the substrates of those they were melted from.
+Runs of one preparation, that differ in nothing but their random numbers, are pooled. Every error is over films; a film
+melted and cooled stands on the substrate of the one it was melted from, and the two are taken as a pair.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from vitrify.analysis.curves.cooling_curve import CoolingCurve, pooled
 from vitrify.analysis.figures import Level, Series
 from vitrify.analysis.films.ancova import AdjustedMeans, adjusted_means
-from vitrify.analysis.films.film_run import BulkState, FilmRun
+from vitrify.analysis.films.film_run import FilmRun
+from vitrify.analysis.origins import origins
 from vitrify.analysis.statistics import mean_and_error
 from vitrify.md.protocols.films.cooled import FilmCoolingSpec, film_cooling_spec
 from vitrify.md.protocols.films.observables import deposition_spec
@@ -120,9 +122,10 @@ class FilmComparison:
         return {
             "first": [str(self.preparations[first]) for first, _ in pairs],
             "second": [str(self.preparations[second]) for _, second in pairs],
-            "difference": [difference for difference, _ in found],
-            "difference_low": [interval.low for _, interval in found],
-            "difference_high": [interval.high for _, interval in found],
+            "on_one_substrate": [self.at_recipe.pairs(*pair) for pair in pairs],
+            "difference": [one.value for one in found],
+            "difference_low": [one.low for one in found],
+            "difference_high": [one.high for one in found],
         }
 
     def sweep(self) -> tuple[dict[str, Series], dict[str, Level]]:
@@ -148,23 +151,53 @@ class FilmComparison:
         return series, levels
 
 
+def by_preparation(runs: Sequence[FilmRun]) -> dict[Preparation, list[FilmRun]]:
+    """Runs of films by how those were made, in the order they came.
+
+    Raises:
+        ValueError: when a run is given twice.
+    """
+    runs_of: dict[Preparation, list[FilmRun]] = {}
+    seen: dict[str, FilmRun] = {}
+    for one in runs:
+        if (other := seen.setdefault(one.run.identity, one)) is not one:
+            raise ValueError(f"{one.run.path}: holds the films of {other.run.path}, expected every run once")
+        runs_of.setdefault(Preparation.of(one.run), []).append(one)
+    return runs_of
+
+
+def pooled_curves(runs: Sequence[FilmRun]) -> list[CoolingCurve]:
+    """Cooling curves of the bulk of cooled films, those of one preparation and the same frames as one, slowest first.
+
+    Args:
+        runs: cooled films of which every inherent structure was stored.
+    """
+    curves = []
+    for group in by_preparation(runs).values():
+        by_frames: dict[tuple, list[CoolingCurve]] = {}
+        for one in group:
+            by_frames.setdefault(tuple(one.cooling_curve.kt_set.tolist()), []).append(one.cooling_curve)
+        curves += [pooled(alike) for alike in by_frames.values()]
+    return sorted(curves, key=lambda curve: curve.rate)
+
+
 def compare_films(runs: Sequence[FilmRun]) -> FilmComparison:
     """Hold runs of films against each other, those of one preparation pooled.
 
     Args:
         runs: depositions and cooled films of one system.
     """
-    pooled: dict[Preparation, list[BulkState]] = {}
-    for one in runs:
-        pooled.setdefault(Preparation.of(one.run), []).append(one.state)
-    preparations = sorted(pooled, key=lambda one: (one.cooling is not None, one.steps, one.recipe.substrate.kt))
-    energy = [np.concatenate([state.energy for state in pooled[preparation]]) for preparation in preparations]
-    fraction_a = [np.concatenate([state.fraction_a for state in pooled[preparation]]) for preparation in preparations]
+    runs_of = by_preparation(runs)
+    preparations = sorted(runs_of, key=lambda one: (one.cooling is not None, one.steps, one.recipe.substrate.kt))
+    groups = [runs_of[preparation] for preparation in preparations]
+    energy = [np.concatenate([one.state.energy for one in group]) for group in groups]
+    fraction_a = [np.concatenate([one.state.fraction_a for one in group]) for group in groups]
+    substrates = [np.concatenate([origins(one.run, one.state.replicas) for one in group]) for group in groups]
     at_recipe = None
     try:
         if len({preparation.system for preparation in preparations}) > 1:
             raise ValueError("their recipes differ in more than temperature, time and size")
-        at_recipe = adjusted_means(energy, fraction_a, at=preparations[0].recipe.vapour.fraction_a)
+        at_recipe = adjusted_means(energy, fraction_a, preparations[0].recipe.vapour.fraction_a, substrates)
         note = (
             f"bulk energies of films brought to {100 * at_recipe.at:g} % A by dE/dx_A = {at_recipe.slope:.2f} +- "
             f"{at_recipe.slope_error:.2f}, one slope for all"

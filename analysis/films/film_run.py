@@ -96,7 +96,7 @@ class FilmRun:
 
     def _end(self, replica: int) -> tuple[Configuration, Film]:
         """The inherent structure of a film at its end, and the film in it; the last few hundred are kept."""
-        return self._at(replica, self.last_frame)
+        return self.at(replica, self.last_frame)
 
     @cached_property
     def bulk(self) -> Bulk:
@@ -119,7 +119,7 @@ class FilmRun:
         Raises:
             ValueError: when a film has nothing in the slab.
         """
-        state, bulk = self._state(self.last_frame), self.bulk
+        state, bulk = self.state_at(self.last_frame), self.bulk
         if not state.particles.all():
             raise ValueError(
                 f"{self.run.path}: film {state.replicas[state.particles.argmin()]} has no particle from {bulk.low:.1f} "
@@ -152,7 +152,7 @@ class FilmRun:
         converged = np.zeros(energy.shape, dtype=bool)
         converged[row, column] = table["converged"]
         for place, frame in enumerate(frames):
-            state = self._state(int(frame))
+            state = self.state_at(int(frame))
             energy[np.searchsorted(replicas, state.replicas), place] = state.energy
         energy[~converged] = np.nan
         kt_set = np.array([table["kt_set"][table["frame"] == frame][0] for frame in frames])
@@ -166,11 +166,11 @@ class FilmRun:
             inherent_energy=energy,
         )
 
-    def _state(self, frame: int) -> BulkState:
+    def state_at(self, frame: int) -> BulkState:
         """The bulk of every film that reached ``frame``; NaN where a film has none."""
         rows = []
         for replica in self._with_frame(frame):
-            end, film = self.end(replica) if frame == self.last_frame else self._at(replica, frame)
+            end, film = self.end(replica) if frame == self.last_frame else self.at(replica, frame)
             member = self.bulk.members(film)
             energies = particle_energies(self.spec.pairs, end.positions, end.species, end.box, end.periodic)[film.slots]
             count, any_bulk = int(member.sum()), bool(member.any())
@@ -191,7 +191,8 @@ class FilmRun:
     def _with_frame(self, frame: int) -> list[int]:
         return self.run.stored_replicas(frame, inherent=True)
 
-    def _at(self, replica: int, frame: int) -> tuple[Configuration, Film]:
+    def at(self, replica: int, frame: int) -> tuple[Configuration, Film]:
+        """The inherent structure of a film at a frame, and the film in it."""
         found = self.run.configuration(replica, frame, inherent=True)
         return found, Film.of(found.positions, found.species, float(found.box[0]))
 

@@ -14,7 +14,7 @@ from vitrify.analysis.figures import (
     error_bar_figure,
     profile_figure,
 )
-from vitrify.analysis.films.comparison import FilmComparison, compare_films
+from vitrify.analysis.films.comparison import FilmComparison, compare_films, pooled_curves
 from vitrify.analysis.films.film_run import FilmRun, film_columns
 from vitrify.analysis.films.structure import film_structure_columns, mean_profile, profile_columns
 from vitrify.analysis.report.tables import ENERGY_CONVENTION
@@ -58,7 +58,7 @@ def _comparison(found: Results, comparison: FilmComparison) -> None:
                 "film_differences.csv",
                 comparison.differences(),
                 "Bulk energies at the recipe's composition, the first less the second, each with its own 95 % "
-                "interval.",
+                "interval; films on one substrate count as a pair.",
             )
     series, levels = comparison.sweep()
     if any(len(one.x) > 1 for one in series.values()):
@@ -75,12 +75,13 @@ def _comparison(found: Results, comparison: FilmComparison) -> None:
 
 def _cooling(found: Results, cooled: Sequence[FilmRun], options: Options) -> None:
     """Curves and Tg of films cooled on their substrate."""
-    curves = []
-    for one in cooled:
-        if one.every_frame_stored:
-            curves.append(one.cooling_curve)
-        else:
-            found.notes.append(f"{one.name}: no cooling curve of its bulk, not every inherent structure was stored")
+    whole = [one for one in cooled if one.every_frame_stored]
+    found.notes += [
+        f"{one.name}: no cooling curve of its bulk, not every inherent structure was stored"
+        for one in cooled
+        if one not in whole
+    ]
+    curves = pooled_curves(whole)
     if not curves:
         return
     transitions = glass_transitions(found, curves, options.film_windows)

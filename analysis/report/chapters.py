@@ -27,8 +27,9 @@ from vitrify.analysis.report.page import (
 )
 from vitrify.analysis.report.tables import ENERGY_CONVENTION, read_contents, read_table
 from vitrify.analysis.statistics import mean_and_error
+from vitrify.md.store.naming import SPEC
 from vitrify.md.store.provenance import provenance
-from vitrify.md.store.rundir import SPEC, RunDirectory
+from vitrify.md.store.rundir import RunDirectory
 
 LONGEST_TABLE = 30
 """Rows beyond which a table is named, not shown."""

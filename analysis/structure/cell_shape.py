@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import freud
 import numpy as np
 
 from vitrify.analysis.structure.neighbours import Neighbours
@@ -25,40 +26,32 @@ def cell_sides(around: Surroundings) -> np.ndarray:
     return _known(around, np.bincount(around.cells.near.i, minlength=around.count))
 
 
-def bond_order(near: Neighbours, particles: int, k: int, weights: np.ndarray | None = None) -> np.ndarray:
+def bond_order(around: Surroundings, k: int, *, weighted: bool = True) -> np.ndarray:
     """Magnitude of the k-fold bond-orientational order, ``|sum_j w_ij exp(i k theta_ij)| / sum_j w_ij``.
 
+    The sum is over Voronoi neighbours j in the directions theta_ij; freud takes it (``freud.order.Hexatic``), in single
+    precision.
+
     Args:
-        near: the neighbours, Voronoi ones as a rule.
-        particles: number of particles N.
+        around: the configuration.
         k: the fold, 6 for hexatic order.
-        weights: (P,) weight of each pair, the length of the Voronoi side between them: a neighbour that is hardly one
-            then hardly counts, and the order is a continuous function of the positions. None weighs all alike.
+        weighted: whether each neighbour weighs as much as the Voronoi side between the two is long: one that is hardly
+            a neighbour then hardly counts, and the order is a continuous function of the positions.
 
     Returns:
-        (N,) between 0 and 1; NaN for a particle without neighbours.
+        (N,) between 0 and 1.
 
     Sources: Halperin and Nelson, Phys. Rev. Lett. 41, 121 (1978); the weights: Mickel, Kapfer, Schroeder-Turk and
     Mecke, J. Chem. Phys. 138, 044501 (2013).
     """
-    weights = np.ones(len(near.i)) if weights is None else weights
-    angle = k * np.arctan2(near.separation[:, 1], near.separation[:, 0])
-    with np.errstate(invalid="ignore"):  # an outer side is infinite, its cell not closed
-        total = np.bincount(near.i, weights=weights, minlength=particles)
-        length = np.hypot(
-            np.bincount(near.i, weights=weights * np.cos(angle), minlength=particles),
-            np.bincount(near.i, weights=weights * np.sin(angle), minlength=particles),
-        )
-        return np.divide(length, total, out=np.full(particles, np.nan), where=total > 0)
+    system, bonds = around.voronoi_bonds
+    order = freud.order.Hexatic(k=k, weighted=weighted).compute(system, bonds).particle_order
+    return _known(around, np.abs(order).astype(np.float64))
 
 
 def weighted_bond_order(k: int) -> Callable[[Surroundings], np.ndarray]:
     """The measure of :func:`bond_order` over Voronoi neighbours, weighted by side."""
-
-    def measure(around: Surroundings) -> np.ndarray:
-        return _known(around, bond_order(around.cells.near, around.count, k, around.cells.side))
-
-    return measure
+    return lambda around: bond_order(around, k)
 
 
 def angle_spread(around: Surroundings) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vitrify.analysis.structure.neighbours import neighbours_within
+from vitrify.analysis.structure.neighbours import Neighbours, neighbours_within
 from vitrify.md.model import EMPTY, PairTable
 
 
@@ -41,9 +41,14 @@ def particle_energies(
         raise ValueError(f"species: got {np.unique(species).tolist()}, expected indices below {pairs.species}")
     filled = np.flatnonzero(species != EMPTY)
     near = neighbours_within(pairs.longest_cutoff, np.asarray(positions, np.float64)[filled], box, periodic)
-    pair = species[filled][near.i], species[filled][near.j]
+    energies = np.zeros(len(species))
+    energies[filled] = energies_of_pairs(pairs, near, species[filled])
+    return energies
+
+
+def energies_of_pairs(pairs: PairTable, near: Neighbours, species: np.ndarray) -> np.ndarray:
+    """Pair energy of each particle (N,) from pairs that are there: all those within the longest cut-off, or more."""
+    pair = species[near.i], species[near.j]
     attraction = (pairs.sigma[pair] / near.distance) ** 6
     energy = np.where(near.distance < pairs.r_cut[pair], 4 * pairs.epsilon[pair] * (attraction**2 - attraction), 0.0)
-    energies = np.zeros(len(species))
-    energies[filled] = np.bincount(near.i, weights=energy / 2, minlength=len(filled))
-    return energies
+    return np.bincount(near.i, weights=energy / 2, minlength=len(species))

@@ -14,7 +14,7 @@ WIDTH = 0.12
 """Width of the Gaussian that smooths the distances of one particle [sigma_AA]."""
 STEP = 0.05
 """Step of the integral [sigma_AA]."""
-FINE = 0.01
+FINE = 0.02
 """Bins that distances are sorted into before they are smoothed [sigma_AA]."""
 
 
@@ -29,23 +29,22 @@ def local_pair_entropy(around: Surroundings) -> np.ndarray:
     Sources: Tanaka, Kawasaki, Shintani and Watanabe, Nature Mater. 9, 324 (2010); the smoothing of one particle's
     distances: Piaggi and Parrinello, J. Chem. Phys. 147, 114112 (2017).
     """
-    reach = RANGE + 4 * WIDTH
-    near = around.near_matter
-    if around.reach < reach:
+    if around.reach < RANGE + 4 * WIDTH:
         return np.full(around.count, np.nan)
-    near = near.select(near.distance < reach)
-    bins = round(reach / FINE) + 1
-    place, rest = np.divmod(near.distance / FINE, 1.0)
-    place = place.astype(np.int64)
+    near = around.near_matter
+    bins = int(around.reach / FINE) + 2
+    scaled = near.distance / FINE
+    place = scaled.astype(np.int64)
+    scaled -= place
     # A distance is shared between the two nearest bin middles, so that its mean is kept.
-    row = (2 * near.i + (around.species[near.j] == B)) * (bins + 1)
-    size = 2 * around.count * (bins + 1)
-    shared = np.bincount(row + place, weights=1 - rest, minlength=size)
-    shared += np.bincount(row + place + 1, weights=rest, minlength=size)
+    row = (2 * near.i + (around.species[near.j] == B)) * bins + place
+    size = 2 * around.count * bins
+    shared = np.bincount(row, weights=1 - scaled, minlength=size) + np.bincount(row + 1, weights=scaled, minlength=size)
     radius = STEP * (np.arange(round(RANGE / STEP)) + 0.5)
-    middle = FINE * np.arange(bins + 1)
-    smooth = np.exp(-((radius - middle[:, None]) ** 2) / (2 * WIDTH**2)) / np.sqrt(2 * np.pi * WIDTH**2)
-    found = (shared.reshape(-1, bins + 1) @ smooth).reshape(around.count, 2, len(radius))
+    middle = FINE * np.arange(bins)
+    narrower = WIDTH**2 - FINE**2 / 6  # sharing has widened every distance by this much already
+    smooth = np.exp(-((radius - middle[:, None]) ** 2) / (2 * narrower)) / np.sqrt(2 * np.pi * narrower)
+    found = (shared.reshape(-1, bins) @ smooth).reshape(around.count, 2, len(radius))
     members = around.members.sum()
     entropy = np.zeros(around.count)
     for column, kind in ((0, A), (1, B)):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import freud
 import numpy as np
 
+from vitrify.analysis.structure.neighbours import HAIR, freud_system, half_of_the_box
 from vitrify.analysis.structure.surroundings import Surroundings
 from vitrify.md.model import A, B
 
@@ -66,7 +69,8 @@ def radial_distribution_around(
 
     ``g_ab(r) = n_ab(r) / (N_a rho_b 2 pi r dr)``. In a whole bulk configuration ``rho_b`` counts the partners that a
     centre has, ``(N_b - delta_ab) / area``; in a slab it is the members' own density. Bins that reach beyond half of
-    the box, or beyond the material around the members, are NaN.
+    the box, or beyond the material around the members, are NaN. freud counts the pairs (``freud.density.RDF``); its own
+    normalisation knows neither slabs nor open axes.
 
     Args:
         around: the configuration and its members.
@@ -78,21 +82,36 @@ def radial_distribution_around(
         raise ValueError(f"g(r): got radii {low} to {high} in steps of {step}, expected at least one bin")
     bins = round((high - low) / step)
     edges = low + step * np.arange(bins + 1)
-    near, species = around.near_matter, around.species
-    near = near if around.members.all() else near.select(around.members[near.i])
-    place = np.floor((near.distance - low) / step).astype(np.int64)
-    inside = (place >= 0) & (place < bins)
-    kind = 2 * species[near.i[inside]].astype(np.int64) + species[near.j[inside]]
-    found = np.bincount(kind * bins + place[inside], minlength=4 * bins).reshape(2, 2, bins)
-    shell = np.pi * np.diff(edges**2)
-    members = around.members.sum()
+    where = around.configuration
+    farthest = min(half_of_the_box(where.box, where.periodic) - HAIR, around.interior * (1 + 1e-6))
+    known = edges[: 1 + int((edges[1:] <= farthest).sum())]
     g = np.full((len(PAIRS), bins), np.nan)
-    for row, (_, a, b) in enumerate(PAIRS):
-        centres, others = int(around.of(a).sum()), int(around.of(b).sum()) - (a == b) * around.whole
-        if centres > 0 and others > 0:
-            g[row] = found[a, b] / (centres * others / members * around.density * shell)
-    known = edges[1:] <= min(around.reach, around.interior) * (1 + 1e-6)
-    return RadialDistribution(radius=(edges[1:] + edges[:-1]) / 2, g=np.where(known, g, np.nan))
+    if len(known) > 1:
+        members, shells = around.members.sum(), np.pi * np.diff(known**2)
+        for row, found in enumerate(_pair_counts(around, known)):
+            a, b = PAIRS[row][1:]
+            centres, others = int(around.of(a).sum()), int(around.of(b).sum()) - (a == b) * around.whole
+            if centres > 0 and others > 0:
+                g[row, : len(shells)] = found / (centres * others / members * around.density * shells)
+    return RadialDistribution(radius=(edges[1:] + edges[:-1]) / 2, g=g)
+
+
+def _pair_counts(around: Surroundings, edges: np.ndarray) -> Iterator[np.ndarray]:
+    """For each of PAIRS, how many b there are around all members of a, in every bin of the distance."""
+    where = around.configuration
+    # Members first: the same particle then has the same number as a centre and as a partner, and is passed over.
+    rows = np.concatenate([np.flatnonzero(around.members), np.flatnonzero(around.matter & ~around.members)])
+    species, member = around.species[rows], around.members[rows]
+    system, points = freud_system(where.positions[rows], where.box, where.periodic, room=3 * float(edges[-1]) + 1)
+    for _, a, b in PAIRS:
+        counts = freud.density.RDF(bins=len(edges) - 1, r_max=edges[-1], r_min=edges[0])
+        partners, centres = points[species == b], points[member & (species == a)]
+        if len(partners) and len(centres):
+            asked = {"mode": "ball", "r_max": edges[-1], "exclude_ii": a == b}
+            counts.compute((system, partners), query_points=centres, neighbors=asked)
+            yield counts.bin_counts.astype(np.float64)
+        else:
+            yield np.zeros(len(edges) - 1)
 
 
 def bond_angles(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +35,10 @@ def structure_factor(
     """Partial S(k) of the members: ``S_ab(k) = <Re rho_a(k) rho_b(-k)> / sqrt(N_a N_b)``, ``rho(k) = sum exp(i k r)``.
 
     The mean is over every wave vector of the box in a bin. S_AA and S_BB go to 1 at large k and S_AB to 0; the whole is
-    ``S(k) = sum_ab sqrt(x_a x_b) S_ab(k)``. freud, which knows no two-dimensional boxes, divides by the
-    number of all particles, so that its partials go to x_a (its issue 1313): they would be ``sqrt(x_a x_b)`` times
-    these. Faber and Ziman's are ``1 + (S_ab - delta_ab) / sqrt(x_a x_b)``.
+    ``S(k) = sum_ab sqrt(x_a x_b) S_ab(k)``. Faber and Ziman's are ``1 + (S_ab - delta_ab) / sqrt(x_a x_b)``.
+    freud's (``StaticStructureFactorDirect``) are ``sqrt(x_a x_b)`` times these, since it divides by the number of all
+    particles (its issue 1313). It takes no two-dimensional box, and in a thin one a quarter of the wave vectors, in 5.7
+    CPU seconds where this sum takes 0.035 for all of them (N = 4320, k to 15): hence this one of our own.
 
     Along an open axis a film has no wave vectors: those along the periodic axis alone are taken, (2 pi n / Lx, 0).
 
@@ -54,23 +56,17 @@ def structure_factor(
     if not any(where.periodic):
         raise ValueError("S(k): got no periodic axis, expected at least one")
     bins = round((high - low) / step)
-    first = 2 * np.pi / where.box
-    most = [int(high / unit) if wraps else 0 for unit, wraps in zip(first, where.periodic, strict=True)]
-    density = []
-    for kind in (A, B):
-        x, y = where.positions[around.of(kind)].T
-        # Half of all wave vectors, n_x >= 0: the other half are their complex conjugates.
-        along_x = _phases(first[0] * x, 0, most[0])
-        along_y = _phases(first[1] * y, -most[1], most[1])
-        density.append(along_x.T @ along_y)
+    unit = 2 * np.pi / where.box
+    most = [int(high / one) if wraps else 0 for one, wraps in zip(unit, where.periodic, strict=True)]
+    density = [_density_modes(where.positions[around.of(kind)], unit, most) for kind in (A, B)]
     n_x, n_y = np.meshgrid(np.arange(most[0] + 1), np.arange(-most[1], most[1] + 1), indexing="ij")
-    number = np.hypot(first[0] * n_x, first[1] * n_y)
+    number = np.hypot(unit[0] * n_x, unit[1] * n_y)
     place = np.floor((number - low) / step).astype(np.int64)
     counted = (place >= 0) & (place < bins) & ((n_x > 0) | (n_y > 0))
     vectors = np.bincount(place[counted], minlength=bins)
     s = np.full((len(PAIRS), bins), np.nan)
     for row, (_, a, b) in enumerate(PAIRS):
-        product = (density[a] * density[b].conj()).real
+        product = np.real(density[a] * density[b].conj())
         size = np.sqrt(float(around.of(a).sum()) * float(around.of(b).sum()))
         total = np.bincount(place[counted], weights=product[counted], minlength=bins)
         if size > 0:
@@ -78,6 +74,23 @@ def structure_factor(
     return StructureFactor(k=low + step * (np.arange(bins) + 0.5), s=s)
 
 
-def _phases(angle: np.ndarray, first: int, last: int) -> np.ndarray:
-    """``exp(i n angle)`` for n from ``first`` to ``last``, (particles, last - first + 1) complex128."""
-    return np.exp(1j * np.outer(angle, np.arange(first, last + 1)))
+def _density_modes(positions: np.ndarray, unit: np.ndarray, most: Sequence[int]) -> np.ndarray:
+    """``rho(k)`` at k = (n_x, n_y) times ``unit``, for n_x from 0 and n_y from -most to most, complex128.
+
+    Half of all wave vectors: the others are their complex conjugates. With n_y and -n_y come cosines and sines of both
+    axes apart, so that four products of real matrices give all of them.
+    """
+    x, y = (_powers(unit[axis] * positions[:, axis], most[axis]) for axis in range(2))
+    cos_x, sin_x, cos_y, sin_y = np.real(x), np.imag(x), np.real(y), np.imag(y)
+    cos_cos, sin_sin = cos_x @ cos_y.T, sin_x @ sin_y.T
+    sin_cos, cos_sin = sin_x @ cos_y.T, cos_x @ sin_y.T
+    above = cos_cos - sin_sin + 1j * (sin_cos + cos_sin)
+    below = cos_cos + sin_sin + 1j * (sin_cos - cos_sin)
+    return np.concatenate([below[:, :0:-1], above], axis=1)
+
+
+def _powers(angle: np.ndarray, most: int) -> np.ndarray:
+    """``exp(i n angle)`` for n from 0 to ``most``, (most + 1, particles) complex128."""
+    powers = np.ones((most + 1, len(angle)), dtype=np.complex128)
+    powers[1:] = np.exp(1j * angle)
+    return np.multiply.accumulate(powers, axis=0)

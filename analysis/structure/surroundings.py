@@ -5,16 +5,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import freud
 import numpy as np
 
-from vitrify.analysis.structure.energies import particle_energies
+from vitrify.analysis.structure.energies import energies_of_pairs, particle_energies
 from vitrify.analysis.structure.neighbours import (
+    HAIR,
     Neighbours,
-    VoronoiCells,
-    nearest_neighbours,
+    freud_system,
+    half_of_the_box,
+    joined,
+    nearest_in_order,
     neighbours_within,
-    voronoi_cells,
 )
+from vitrify.analysis.structure.voronoi import ROOM, VoronoiCells, voronoi_cells
 from vitrify.md.model import A, B, PairTable, kob_andersen_pairs
 
 if TYPE_CHECKING:
@@ -24,8 +28,12 @@ BOND_LENGTH = np.array([[1.50, 1.25], [1.25, 1.10]])
 """Longest bond of each pair of species [sigma_AA]: the first minimum of the partial g(r) of an inherent structure at
 rho = 1.2 (tests/reference/lammps/inherent_N1080.npz)."""
 
-REACH = 5.0
-"""How far pairs are looked for at once [sigma_AA]: the fourth shell; less in a box narrower than twice that."""
+REACH = 4.0
+"""How far pairs are looked for at once [sigma_AA], as the pair entropy needs it; less in a box narrower than twice
+that."""
+
+NEAREST = 5
+"""Nearest neighbours that are looked for at once."""
 
 
 class Surroundings:
@@ -58,6 +66,7 @@ class Surroundings:
         self.configuration, self.species = configuration, np.asarray(configuration.species)
         self.interior = interior
         self.pairs = pairs or kob_andersen_pairs()
+        self._nearest: np.ndarray | None = None
         self.matter = np.isin(self.species, (A, B))
         self.members = self.matter
         if members is not None:
@@ -87,6 +96,16 @@ class Surroundings:
         return voronoi_cells(self.configuration.positions, self.configuration.box, self.configuration.periodic)
 
     @cached_property
+    def voronoi_bonds(self) -> tuple[tuple[freud.box.Box, np.ndarray], freud.locality.NeighborList]:
+        """The same, as freud takes them: a system, and its pairs weighted by side."""
+        where, near = self.configuration, self.cells.near
+        system = freud_system(where.positions, where.box, where.periodic, ROOM)
+        vectors = np.pad(near.separation, ((0, 0), (0, 1)))
+        return system, freud.locality.NeighborList.from_arrays(
+            self.count, self.count, near.i, near.j, vectors, self.cells.side
+        )
+
+    @cached_property
     def near(self) -> Neighbours:
         """Pairs within :attr:`reach`, those with the substrate too."""
         where = self.configuration
@@ -102,8 +121,7 @@ class Surroundings:
     def reach(self) -> float:
         """REACH, or just below half of a narrower box [sigma_AA]."""
         where = self.configuration
-        narrowest = min((e for e, wraps in zip(where.box, where.periodic, strict=True) if wraps), default=np.inf)
-        return float(min(REACH, narrowest / 2 * (1 - 1e-9)))
+        return float(min(REACH, half_of_the_box(where.box, where.periodic) - 2 * HAIR))
 
     @cached_property
     def bonds(self) -> Neighbours:
@@ -115,14 +133,20 @@ class Surroundings:
     def nearest(self, k: int) -> Neighbours:
         """Pairs of A and B of which one is among the ``k`` nearest of the other."""
         where, rows = self.configuration, np.flatnonzero(self.matter)
-        near = nearest_neighbours(k, where.positions[rows], where.box, where.periodic)
+        inside = where.positions[rows], where.box, where.periodic
+        if self._nearest is None or self._nearest.shape[1] < k:
+            self._nearest = nearest_in_order(max(k, min(NEAREST, len(rows) - 1)), *inside)
+        near = joined(self._nearest[:, :k], *inside)
         return Neighbours(i=rows[near.i], j=rows[near.j], separation=near.separation, distance=near.distance)
 
     @cached_property
     def energies(self) -> np.ndarray:
         """(N,) pair energy of each particle, truncated, not shifted [eps_AA]."""
         where = self.configuration
-        return particle_energies(self.pairs, where.positions, where.species, where.box, where.periodic)
+        if self.reach < self.pairs.longest_cutoff:
+            return particle_energies(self.pairs, where.positions, where.species, where.box, where.periodic)
+        close = self.near.select(self.near.distance < self.pairs.longest_cutoff)
+        return energies_of_pairs(self.pairs, close, self.species)
 
     @cached_property
     def density(self) -> float:

@@ -3,68 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-import flax.linen as nn
 import numpy as np
+from flax import nnx
 
 from vitrify.learn.datasets import Configurations
-
-BATCHES_PER_ITERATION = 10
-"""One iteration of the log is 10 batches; validation comes after each iteration."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a network is trained: Adam on cross entropy + l2 * (sum of squares of all kernels).
-
-    The learning rate follows the log: it drops to ``slow_learning_rate`` while the accuracy on the validation set is
-    above ``slow_above``, and comes back when it falls below.
-
-    Attributes:
-        iterations: at most so many iterations of 10 batches.
-        batch: configurations a batch; all of them where there are fewer.
-        learning_rate: of Adam.
-        slow_learning_rate: of Adam while the network is good.
-        slow_above: validation accuracy above which it is.
-        l2: weight of the squared kernels; biases are free.
-        symmetry: show each configuration as a random one of its equivalents (shifted, mirrored, turned), always anew.
-        patience: stop after so many iterations without a lower validation loss.
-    """
-
-    iterations: int
-    batch: int
-    learning_rate: float
-    slow_learning_rate: float
-    slow_above: float = 0.90
-    l2: float
-    symmetry: bool
-    patience: int
-
-    def __post_init__(self):
-        for name in ("iterations", "batch", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
-        for name in ("learning_rate", "slow_learning_rate"):
-            if not 0 < getattr(self, name) < 10:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected a positive rate below 10")
-        if not self.l2 >= 0:
-            raise ValueError(f"l2: got {self.l2}, expected 0 or more")
+from vitrify.learn.recipe import Recipe
+from vitrify.learn.symmetry import Symmetry
 
 
 class Architecture(Protocol):
     """A kind of network with its options, which are the fields of a frozen dataclass. All pass tests/learn's contract.
 
-    Data flows ``encode`` (once) -> ``scaling`` (once, from training configurations only) -> ``inputs`` (every batch)
-    -> ``network``.
+    Data flows ``encode`` (once) -> ``scaling`` (once, from training configurations only) -> ``inputs`` (every batch,
+    on the host, ahead of the device) -> ``network`` (on the device). Pictures may be drawn and graphs be built on
+    either side.
     """
 
     name: ClassVar[str]
 
     @property
-    def recipe(self) -> Recipe:
-        """How it is trained unless told otherwise."""
+    def recipe(self) -> Recipe | None:
+        """How it is trained unless told otherwise; None where nothing is stepped (:class:`Solved`)."""
         ...
 
     def encode(self, configurations: Configurations) -> Any:
@@ -80,17 +41,33 @@ class Architecture(Protocol):
         encoded: Any,
         rows: np.ndarray,
         scaling: Mapping[str, np.ndarray],
-        symmetry: np.random.Generator | None = None,
-    ) -> np.ndarray:
-        """What the network is shown of the configurations at ``rows``, the batch first.
+        symmetry: Symmetry | None = None,
+    ) -> Any:
+        """What the network is shown of the configurations at ``rows``: any pytree of arrays, the batch first.
 
-        With ``symmetry`` each is shown as a random one of its equivalents.
+        With ``symmetry`` each is shown as that one of its equivalents.
         """
         ...
 
-    def network(self, classes: int) -> nn.Module:
-        """A Flax module, ``(inputs, training: bool) -> logits (B, classes)``.
+    def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
+        """A Flax NNX module, ``module(inputs) -> logits (B, classes)``, with first weights from ``rngs``.
 
-        It may draw from the random stream "dropout", and keep running averages in collections of its own.
+        Dropout and the like follow ``module.train()`` and ``module.eval()``.
+        """
+        ...
+
+
+@runtime_checkable
+class Solved(Protocol):
+    """What an architecture has beside the rest where its weights are found at one go and not by small steps."""
+
+    def solve(self, inputs: Any, label: np.ndarray, origin: np.ndarray, classes: int) -> Mapping[str, np.ndarray]:
+        """The weights of its network, by path (``dense/kernel``), from all training configurations at once.
+
+        Args:
+            inputs: of all training configurations.
+            label: (C,) of them.
+            origin: (C,) of them: configurations of one origin are not independent.
+            classes: how many.
         """
         ...

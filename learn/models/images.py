@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import flax.linen as nn
 import numpy as np
+from flax import nnx
 
 from vitrify.learn.datasets import Configurations
-from vitrify.learn.models.base import Recipe
+from vitrify.learn.recipe import Recipe
 from vitrify.learn.render import ImageSpec, render
+from vitrify.learn.symmetry import Symmetry
 
 SAME_SCALE = 0.01
 """Boxes whose edges differ by less are drawn to one scale."""
@@ -64,7 +65,7 @@ class ImageArchitecture(ABC):
         encoded: Configurations,
         rows: np.ndarray,
         scaling: Mapping[str, np.ndarray],
-        symmetry: np.random.Generator | None = None,
+        symmetry: Symmetry | None = None,
     ) -> np.ndarray:
         """(B, P, P, C) uint8 pictures.
 
@@ -79,7 +80,7 @@ class ImageArchitecture(ABC):
         return render(seen.positions, seen.species, seen.box, seen.periodic, self.image, symmetry)
 
     @abstractmethod
-    def network(self, classes: int) -> nn.Module:
+    def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
         """What looks at the pictures."""
 
 
@@ -93,12 +94,14 @@ class Cnn2018(ImageArchitecture):
 
     name: ClassVar[str] = "cnn2018"
     recipe: ClassVar[Recipe] = Recipe(
-        iterations=1000,
+        epochs=40,
         batch=50,
         learning_rate=1e-3,
+        schedule="threshold",
         slow_learning_rate=1e-4,
         l2=0.01,
         symmetry=False,
+        validate_every=10,
         patience=200,
     )
 
@@ -107,22 +110,25 @@ class Cnn2018(ImageArchitecture):
         if self.pixels < 14:
             raise ValueError(f"pixels: got {self.pixels}, expected at least 14, the reach of both convolutions")
 
-    def network(self, classes: int) -> nn.Module:
+    def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
         """Valid convolutions and a dense layer on every pixel."""
-        return _Cnn2018(classes)
+        return _Cnn2018(self.pixels, self.image.channels, classes, rngs)
 
 
-class _Cnn2018(nn.Module):
-    classes: int
+class _Cnn2018(nnx.Module):
+    def __init__(self, pixels: int, channels: int, classes: int, rngs: nnx.Rngs):
+        self.first = nnx.Conv(channels, 6, (10, 10), padding="VALID", rngs=rngs)
+        self.second = nnx.Conv(6, 16, (5, 5), padding="VALID", rngs=rngs)
+        self.hidden = nnx.Linear((pixels - 13) ** 2 * 16, 80, rngs=rngs)
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+        self.read_out = nnx.Linear(80, classes, rngs=rngs)
 
-    @nn.compact
-    def __call__(self, images, training: bool):
+    def __call__(self, images):
         x = images / 255.0
-        x = nn.relu(nn.Conv(6, (10, 10), padding="VALID")(x))
-        x = nn.relu(nn.Conv(16, (5, 5), padding="VALID")(x))
-        x = nn.relu(nn.Dense(80)(x.reshape(len(x), -1)))
-        x = nn.Dropout(0.5, deterministic=not training)(x)
-        return nn.Dense(self.classes)(x)
+        x = nnx.relu(self.first(x))
+        x = nnx.relu(self.second(x))
+        x = nnx.relu(self.hidden(x.reshape(len(x), -1)))
+        return self.read_out(self.dropout(x))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +144,14 @@ class Cnn(ImageArchitecture):
 
     name: ClassVar[str] = "cnn"
     recipe: ClassVar[Recipe] = Recipe(
-        iterations=60,
+        epochs=20,
         batch=16,
         learning_rate=2e-3,
+        schedule="threshold",
         slow_learning_rate=5e-4,
         l2=1e-4,
         symmetry=True,
+        validate_every=10,
         patience=20,
     )
 
@@ -152,7 +160,7 @@ class Cnn(ImageArchitecture):
         encoded: Configurations,
         rows: np.ndarray,
         scaling: Mapping[str, np.ndarray],
-        symmetry: np.random.Generator | None = None,
+        symmetry: Symmetry | None = None,
     ) -> np.ndarray:
         """(B, P, P, C) uint8 pictures.
 
@@ -163,18 +171,22 @@ class Cnn(ImageArchitecture):
             raise ValueError("cnn: got a configuration with an open axis, expected periodic ones (cnn2018 takes both)")
         return super().inputs(encoded, rows, scaling, symmetry)
 
-    def network(self, classes: int) -> nn.Module:
+    def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
         """Periodic convolutions and a mean."""
-        return _Cnn(classes)
+        return _Cnn(self.image.channels, classes, rngs)
 
 
-class _Cnn(nn.Module):
-    classes: int
+class _Cnn(nnx.Module):
+    def __init__(self, channels: int, classes: int, rngs: nnx.Rngs):
+        def layer(before: int, after: int, width: int) -> nnx.Conv:
+            return nnx.Conv(before, after, (width, width), strides=2, padding="CIRCULAR", rngs=rngs)
 
-    @nn.compact
-    def __call__(self, images, training: bool):
+        self.layers = nnx.List([layer(channels, 16, 5), layer(16, 32, 3), layer(32, 32, 3)])
+        self.norm = nnx.BatchNorm(32, momentum=0.9, rngs=rngs)
+        self.read_out = nnx.Linear(32, classes, rngs=rngs)
+
+    def __call__(self, images):
         x = images / 255.0
-        for channels, width in ((16, 5), (32, 3), (32, 3)):
-            x = nn.relu(nn.Conv(channels, (width, width), strides=2, padding="CIRCULAR")(x))
-        x = nn.BatchNorm(use_running_average=not training, momentum=0.9)(x.mean(axis=(1, 2)))
-        return nn.Dense(self.classes)(x)
+        for layer in self.layers:
+            x = nnx.relu(layer(x))
+        return self.read_out(self.norm(x.mean(axis=(1, 2))))

@@ -11,7 +11,7 @@ from vitrify.md.engines.base import Engine, Minimized
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.pace import Pace
 from vitrify.md.protocols.stages import Protocol, Wave, joined
-from vitrify.md.store.rundir import RunWriter
+from vitrify.md.store.writer import RunWriter
 
 PARTICLES_QUENCHED_AT_ONCE = 80_000
 """Frames are gathered until they hold so many particles."""

@@ -15,7 +15,9 @@ from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.pace import wave_size
 from vitrify.md.protocols.spec import Spec
 from vitrify.md.protocols.stages import Protocol
-from vitrify.md.store.rundir import SPEC, RunDirectory, RunWriter, is_run_of
+from vitrify.md.store.naming import SPEC
+from vitrify.md.store.rundir import RunDirectory, is_run_of
+from vitrify.md.store.writer import RunWriter
 
 Progress = Callable[[int, int], None]
 """Called with replica-steps done and their total."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,6 +46,61 @@ def parse_table(path: Path, text: str, *, whole: bool) -> dict[str, np.ndarray]:
     columns = {name: column[order] for name, column in columns.items()}
     integers = {name: columns[name].astype(np.int64) for name in _INTEGERS}
     return columns | integers | {"converged": columns["converged"] == 1}
+
+
+class GrowingTable:
+    """The table of a run under way: rows are appended, and its length and check sum known without reading it again.
+
+    Attributes:
+        path: the file.
+        columns: names of its columns.
+        bytes: how long it is.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]):
+        self.path, self.columns, self.bytes = path, tuple(columns), 0
+        self._rows = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what was written, in hexadecimal."""
+        return self._rows.hexdigest()
+
+    def begin(self) -> None:
+        """Write the names of the columns."""
+        self.path.write_bytes(b"")
+        self._append(",".join(self.columns) + "\n")
+
+    def append(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Append rows, given as columns of equal length; a column left out is NaN."""
+        self._append(format_rows(self.columns, columns))
+
+    def restore(self, bytes: int, sha256: str) -> None:
+        """Stand where a checkpoint stood: cut off the rows that came after it.
+
+        Raises:
+            ValueError: when what is left is not as it was.
+        """
+        if not self.path.exists() or self.path.stat().st_size < bytes:
+            raise ValueError(f"{self.path}: damaged, shorter than the checkpoint knows it ({bytes} bytes)")
+        with open(self.path, "rb") as file:
+            self._rows.update(file.read(bytes))
+        self.bytes = bytes
+        if self.sha256 != sha256:
+            raise ValueError(f"{self.path}: damaged or edited, its check sum is not that in the checkpoint")
+        os.truncate(self.path, bytes)
+
+    def sync(self) -> None:
+        """Bring it to the disk."""
+        with open(self.path, "rb") as file:
+            os.fsync(file.fileno())
+
+    def _append(self, text: str) -> None:
+        data = text.encode()
+        with open(self.path, "ab") as file:
+            file.write(data)
+        self._rows.update(data)
+        self.bytes += len(data)
 
 
 def format_rows(names: Sequence[str], columns: Mapping[str, np.ndarray]) -> str:

@@ -59,7 +59,8 @@ def benchmark_md(
         What benchmark.json holds: ``rows``, one a contender; ``ratios``, one a pair; ``conditions``.
 
     Raises:
-        ValueError: for impossible numbers, or a record that is already there.
+        ValueError: for impossible numbers.
+        FileExistsError: for a record that is already there.
     """
     console = console or default_console()
     refuse_overwriting(out)

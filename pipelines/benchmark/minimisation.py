@@ -130,7 +130,8 @@ def benchmark_quench(
         What benchmark.json holds: ``rows``, one a minimiser and size; ``ratios``; ``conditions``.
 
     Raises:
-        ValueError: for impossible numbers, or a record that is already there.
+        ValueError: for impossible numbers.
+        FileExistsError: for a record that is already there.
     """
     console = console or default_console()
     refuse_overwriting(out)

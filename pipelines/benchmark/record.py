@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -42,9 +43,9 @@ def missing_peers(*modules: str) -> str:
 
 
 def refuse_overwriting(out: Path | None) -> None:
-    """Raise ValueError where ``out`` already holds a record: before anything is measured, not after."""
+    """Raise FileExistsError where ``out`` already holds a record: before anything is measured, not after."""
     if out is not None and (out / FILE).exists():
-        raise ValueError(f"--out: {out / FILE} is already there, expected a new directory")
+        raise FileExistsError(errno.EEXIST, "exists already, expected a new directory", str(out / FILE))
 
 
 def write_record(record: Mapping, out: Path) -> Path:

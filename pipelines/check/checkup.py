@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import platform
@@ -89,11 +90,12 @@ def check(
         measured, expected, passed, numbers), speed, provenance.
 
     Raises:
-        ValueError: for an engine or a device that is not to be had, or a record that is already there.
+        ValueError: for an engine or a device that is not to be had.
+        FileExistsError: for a record that is already there.
     """
     began, console = time.perf_counter(), console or default_console()
     if out is not None and out.exists() and not force:
-        raise ValueError(f"--out: {out} is already there, expected a new file, or --force")
+        raise FileExistsError(errno.EEXIST, "exists already, expected a new file or --force", str(out))
     choice = choose_engine(engine, pairs=kob_andersen_pairs(), device=device, particles=max(sizes, default=4320))
     machine = Machine(engine=choice.engine.name, device=choice.engine.device, seed=seed)
     on_gpu = machine.device != "cpu"

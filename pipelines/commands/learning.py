@@ -1,8 +1,7 @@
-"""Verbs that learn: dataset, train, evaluate."""
+"""Verbs that learn: dataset, evaluate."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,106 +21,70 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the directory that
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
     app.command()(dataset)
-    app.command()(train)
     app.command()(evaluate)
 
 
 def dataset(
-    liquid: Annotated[
-        list[str], typer.Option(help="RUN@kT: the stored frames of a run nearest to a temperature [eps_AA].")
-    ],
-    glass: Annotated[list[str], typer.Option(help="RUN@kT, as for --liquid.")],
     out: Annotated[Path, typer.Option(help="The dataset directory.")],
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            help="NAME=RUN@kT[,RUN@kT]: a class and the stored frames of runs nearest to a temperature [eps_AA]; of "
+            "films their bulk at the end. Labels follow the order in which classes are given.",
+        ),
+    ] = None,
+    liquid: Annotated[list[str] | None, typer.Option(help="RUN@kT: short for --class liquid=RUN@kT, label 0.")] = None,
+    glass: Annotated[list[str] | None, typer.Option(help="RUN@kT: short for --class glass=RUN@kT, label 1.")] = None,
     positions: Annotated[
         str,
         typer.Option(help="instant (as the dynamics left them, thermal broadening included) or inherent (minimised)."),
     ] = "instant",
+    match: Annotated[
+        str | None, typer.Option(help="energy: pair the configurations of two classes by E_IS; others are left out.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Largest difference within a pair [eps_AA per particle].")] = 0.0005,
+    window: Annotated[
+        int | None, typer.Option(help="Cut square windows that hold so many particles on average, not periodic.")
+    ] = None,
+    window_edge: Annotated[float | None, typer.Option(help="The same by the edge of the window [sigma_AA].")] = None,
+    null: Annotated[
+        bool, typer.Option("--null", help="One class, split in two by origin: a set in which nothing can be learnt.")
+    ] = False,
     frames_per_replica: Annotated[
         int | None, typer.Option(help="At most so many frames a replica, the last ones; all by default.")
     ] = None,
     seed: Annotated[int, typer.Option(help="What the split derives from.")] = 1,
     force: Force = False,
 ) -> None:
-    """Gather stored configurations of liquids and glasses; split them 70/15/15 by replica, never by frame.
+    """Gather stored configurations of any classes; split them 70/15/15 by replica, never by frame.
 
-    --liquid and --glass may be given several times. Labels: liquid 0, glass 1.
+    Options may be given several times. Datasets side by side that share a run hold its configurations once.
     """
     from vitrify.learn.datasets import save_dataset
-    from vitrify.learn.products import require_free
-    from vitrify.learn.sources import Source, build_dataset
+    from vitrify.learn.sources import build_dataset, parse_classes
+    from vitrify.md.store.product import require_free
 
+    if match not in (None, "energy"):
+        raise ValueError(f"match: got {match!r}, expected energy")
+    if window is not None and window_edge is not None:
+        raise ValueError(f"window: got {window} particles and an edge of {window_edge:g}, expected one of the two")
     require_free(out, "dataset.toml", force=force)
-    classes = {"liquid": [Source.parse(text) for text in liquid], "glass": [Source.parse(text) for text in glass]}
-    built = build_dataset(classes, positions=positions, seed=seed, frames_per_replica=frames_per_replica)
-    _show_balance(save_dataset(built, out, force=force))
-
-
-def train(
-    model: Annotated[str, typer.Argument(help="cnn2018 (the network of the log), cnn (light, periodic) or linear.")],
-    data: Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset directory.")],
-    out: Annotated[Path, typer.Option(help="The model directory.")],
-    seed: Annotated[int, typer.Option(help="What weights, batches and dropout derive from.")] = 1,
-    iterations: Annotated[int | None, typer.Option(help="At most so many iterations of 10 batches.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Configurations a batch.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many iterations without a lower validation loss.")
-    ] = None,
-    symmetry: Annotated[
-        bool | None,
-        typer.Option(
-            help="Show each configuration shifted, mirrored and turned at random; cnn does, cnn2018 does not."
-        ),
-    ] = None,
-    pixels: Annotated[int | None, typer.Option(help="Image networks: pixels along the edge of the box (250).")] = None,
-    dot_radius: Annotated[
-        float | None, typer.Option(help="Image networks: radius of a dot [sigma_AA] (0.25); 0 is one pixel.")
-    ] = None,
-    colour: Annotated[bool | None, typer.Option(help="Image networks: a channel a species, or one for all.")] = None,
-    features: Annotated[str | None, typer.Option(help="linear: energy (E_IS per particle) or descriptors.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that is there.")] = False,
-    force: Force = False,
-) -> None:
-    """Train a network on a dataset; the weights of the lowest validation loss are kept.
-
-    What is not given takes the value the architecture recommends. Test configurations are never looked at.
-    """
-    from vitrify.learn.datasets import open_dataset
-    from vitrify.learn.fit import fit
-    from vitrify.learn.models import get_architecture
-
-    options = {"pixels": pixels, "dot_radius": dot_radius, "colour": colour, "features": features}
-    architecture = get_architecture(model, **{name: value for name, value in options.items() if value is not None})
-    given = {"iterations": iterations, "batch": batch, "patience": patience, "symmetry": symmetry}
-    recipe = replace(architecture.recipe, **{name: value for name, value in given.items() if value is not None})
-    data_set = open_dataset(data)
-    with _progress_bar() as bar:
-        task = bar.add_task(f"training {model}", total=recipe.iterations, note="")
-
-        def report(progress) -> None:
-            _, rate, loss, _, validation_loss, validation_accuracy = progress.history[-1]
-            note = (
-                f"loss {loss:.3f}, validation {validation_loss:.3f}, accuracy {validation_accuracy:.3f}, rate {rate:g}"
-            )
-            bar.update(task, completed=progress.iteration, note=note)
-
-        trained = fit(
-            data_set,
-            architecture,
-            out,
-            seed=seed,
-            recipe=recipe,
-            resume=resume,
-            force=force,
-            report=report,
-        )
-    history = trained.history()
-    best = min(history, key=lambda row: row["validation_loss"])
-    Console(soft_wrap=True, highlight=False).print(
-        f"{out}: {model} on {data_set.name} ({data_set.positions_taken} positions), {len(history)} iterations, "
-        f"best at {best['iteration']:.0f}: validation loss {best['validation_loss']:.3f}, "
-        f"accuracy {best['validation_accuracy']:.3f}",
-        markup=False,
+    short = [f"liquid={text}" for text in liquid or ()] + [f"glass={text}" for text in glass or ()]
+    built = build_dataset(
+        parse_classes([*short, *(classes or ())]),
+        positions=positions,
+        seed=seed,
+        frames_per_replica=frames_per_replica,
+        window=window_edge,
+        window_particles=window,
+        tolerance=tolerance if match else None,
+        null=null,
     )
+    saved = save_dataset(built, out, force=force)
+    _show_balance(saved)
+    for note in saved.notes:
+        Console(soft_wrap=True, highlight=False).print(note, markup=False)
 
 
 def evaluate(
@@ -139,7 +102,7 @@ def evaluate(
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import open_dataset
     from vitrify.learn.evaluate import evaluate_all
-    from vitrify.learn.products import require_free
+    from vitrify.md.store.product import require_free
 
     require_free(out, "evaluation.toml", force=force)
     trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]

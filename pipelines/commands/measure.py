@@ -1,4 +1,4 @@
-"""Measuring glasses: ``analyze``, ``view``, ``report``."""
+"""Measuring glasses: ``analyze``, ``compare``, ``view``, ``report``."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def chosen(text: str | None, what: str, words: tuple[str, ...]) -> str | tuple[i
 def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
     app.command()(analyze)
+    app.command()(compare)
     app.command()(view)
     app.command()(report)
 
@@ -65,12 +66,19 @@ def analyze(
         str, typer.Option(help="Range of kT of the equilibrium line a + b / kT.", metavar="KT,KT")
     ] = "0.45,1.0",
     structure: Annotated[bool, typer.Option(help="Measure the stored configurations: descriptors.csv, g(r).")] = True,
+    wave_number: Annotated[
+        float | None,
+        typer.Option(help="k of F_s(k, t) [1/sigma_AA]: the first peak of S_AA(k).", metavar="K"),
+    ] = None,
+    overlap_radius: Annotated[
+        float, typer.Option(help="How far a particle may go and still overlap with where it was.", metavar="A")
+    ] = 0.3,
     force: Annotated[bool, typer.Option("--force", help="Replace another analysis that is there.")] = False,
 ) -> None:
-    """Cooling curves, Tg with its interval, equilibrium energies, structure and films of RUN...: tables and figures.
+    """Cooling curves, Tg with its interval, equilibrium, dynamics, structure and films of RUN...: tables and figures.
 
     Energies are per particle [eps_AA], truncated and not shifted; errors are standard errors over replicas. Runs of one
-    cooling rate are pooled.
+    cooling rate are pooled. Dynamics are those of runs of vitrify anneal --spacing log --store all.
     """
     from vitrify.analysis.analyze import analyze as analyze_runs
     from vitrify.analysis.curves.glass_transition import Windows
@@ -84,9 +92,59 @@ def analyze(
         smooth_limit=smooth_limit,
         equilibrium_range=window(equilibrium_range),
         structure=structure,
+        wave_number=wave_number,
+        overlap_radius=overlap_radius,
     )
     with progress_bar("analyze") as progress:
         lines = analyze_runs([RunDirectory.open(run) for run in runs], out, options, force=force, progress=progress)
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"{out}: tables and figures")
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="RUN@kT, or RUN for its last frame; several with commas.", metavar="A")],
+    second: Annotated[str, typer.Argument(help="The other side.", metavar="B")],
+    out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
+    match: Annotated[str, typer.Option(help="What configurations are paired by: energy.", metavar="WHAT")] = "energy",
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest difference of E_IS in a pair, per particle [a fifth of its deviation].", metavar="E"
+        ),
+    ] = None,
+    positions: Annotated[
+        str, typer.Option(help="inherent, or instant: as the dynamics left them.", metavar="WHICH")
+    ] = "inherent",
+    name: Annotated[str, typer.Option(help="What to call the sides: glass,liquid [their runs].", metavar="A,B")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace another comparison that is there.")] = False,
+) -> None:
+    """Which descriptors differ between two sets of configurations of one inherent-structure energy, and by how much.
+
+    Bulk mixtures, or the bulk of films. One configuration of each replica is taken, the last one at the temperature,
+    and paired with one of the other side. Effect sizes are in standard deviations, with 95 % intervals over replicas.
+    """
+    from vitrify.analysis.comparison.compare import compare as compare_runs
+    from vitrify.analysis.comparison.sides import Source
+    from vitrify.pipelines.progress import progress_bar
+
+    if match != "energy":
+        raise ValueError(f"match: got {match!r}, expected energy")
+    one, _, other = name.partition(",")
+    if name and not (one.strip() and other.strip()):
+        raise ValueError(f"name: got {name!r}, expected two names such as glass,liquid")
+    left, right = ([Source.parse(text) for text in side.split(",")] for side in (first, second))
+    with progress_bar("compare") as progress:
+        lines = compare_runs(
+            left,
+            right,
+            out,
+            positions=positions,
+            tolerance=tolerance,
+            names=(one.strip(), other.strip()),
+            force=force,
+            progress=progress,
+        )
     for line in lines:
         typer.echo(line)
     typer.echo(f"{out}: tables and figures")

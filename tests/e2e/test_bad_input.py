@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vitrify.md.protocols import mixture
-from vitrify.md.store.rundir import CHECKPOINT, SPEC, TABLE, RunDirectory
+from vitrify.md.store.naming import CHECKPOINT, SPEC, TABLE
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.cli import main
 
 QUICK = ["--particles", "100", "--ramp-steps", "200", "--frames", "2", "--equilibration-steps", "20", "--seed", "3"]

@@ -9,7 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from vitrify.md.store.rundir import TABLE, RunDirectory
+from vitrify.md.store.naming import TABLE
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.stopping import seconds
 
 PROGRAM = [sys.executable, "-c", "from vitrify.pipelines.cli import main; main()"]

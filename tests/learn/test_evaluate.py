@@ -138,6 +138,6 @@ def test_the_same_seed_gives_the_same_tables(model, noise, tmp_path):
 
 def test_an_evaluation_that_is_there_is_not_overwritten(model, saved, tmp_path):
     evaluate_all([model], [saved], tmp_path / "out", seed=1)
-    with pytest.raises(ValueError, match=r"exists already.*--force"):
+    with pytest.raises(FileExistsError, match=r"exists already.*--force"):
         evaluate_all([model], [saved], tmp_path / "out", seed=1)
     evaluate_all([model], [saved], tmp_path / "out", seed=1, force=True)

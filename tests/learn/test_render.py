@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitrify.learn.render import CELLS, ImageSpec, cells_of, random_equivalent, render
+from vitrify.learn.render import CELLS, ImageSpec, cells_of, equivalent, render
+from vitrify.learn.symmetry import Symmetry
 from vitrify.md.model import EMPTY, A, B
 
 PERIODIC = np.array([True, True])
@@ -118,10 +119,10 @@ def test_the_order_of_the_particles_does_not_matter(seed):
 
 
 @given(seed=st.integers(0, 2**32))
-def test_a_random_equivalent_has_the_same_distances_between_its_particles(seed):
+def test_a_equivalent_has_the_same_distances_between_its_particles(seed):
     positions, _ = liquid(seed, count=10)
     cells = cells_of(positions[None], BOX, PERIODIC[None], 16)
-    moved = random_equivalent(cells, PERIODIC[None], 16 * CELLS, np.random.default_rng(seed))
+    moved = equivalent(cells, PERIODIC[None], 16 * CELLS, Symmetry.draw(np.random.default_rng(seed), 1))
 
     def distances(cells):
         separation = (cells[0][:, None] - cells[0]).astype(float)
@@ -136,7 +137,7 @@ def test_all_eight_symmetries_occur_and_a_film_keeps_its_up_and_down():
     bulk, film, edge = set(), set(), 16 * CELLS
     for seed in range(200):
         for seen, periodic in ((bulk, [[True, True]]), (film, [[True, False]])):
-            cells = random_equivalent(marks, np.array(periodic), edge, np.random.default_rng(seed))[0]
+            cells = equivalent(marks, np.array(periodic), edge, Symmetry.draw(np.random.default_rng(seed), 1))[0]
             axes = (cells[1:] - cells[0] + edge // 2) % edge - edge // 2
             seen.add(tuple(axes.ravel().tolist()))
     assert len(bulk) == 8

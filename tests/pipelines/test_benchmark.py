@@ -235,7 +235,7 @@ def test_a_record_is_never_overwritten(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["benchmark", "md", "--particles", "216", "--out", str(tmp_path)])
     assert stop.value.code == 2
-    assert "already there" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "benchmark.json").read_text() == "{}"
 
 

@@ -239,7 +239,7 @@ def test_a_record_that_is_there_is_not_replaced(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         cli.main(["check", "--device", "cpu", "--out", str(out)])
     assert left.value.code == 2
-    assert "already there" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert out.read_text() == "mine"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vitrify.md.ensemble import Ensemble
-from vitrify.md.store.rundir import RunWriter
+from vitrify.md.store.writer import RunWriter
 from vitrify.pipelines.cli import main
 
 BOX = 11.0
@@ -57,9 +57,9 @@ def data(run, tmp_path):
 def test_from_a_run_to_scores(data, tmp_path, capsys):
     assert vitrify("train", "linear", data, "--out", tmp_path / "energy") == 0
     assert "linear on data (instant positions)" in capsys.readouterr().out
-    short = ("--pixels", 16, "--iterations", 2, "--batch", 4)
+    short = ("--set", "pixels=16", "--set", "epochs=2", "--set", "batch=4", "--set", "validate_every=0")
     assert vitrify("train", "cnn", data, "--out", tmp_path / "cnn", *short) == 0
-    assert "2 iterations" in capsys.readouterr().out
+    assert "2 epochs" in capsys.readouterr().out
     out = tmp_path / "scores"
     assert vitrify("evaluate", tmp_path / "energy", tmp_path / "cnn", "--on", data, "--out", out) == 0
     shown = capsys.readouterr().out
@@ -68,12 +68,27 @@ def test_from_a_run_to_scores(data, tmp_path, capsys):
     assert len((out / "auc.csv").read_text().splitlines()) == 3
 
 
+def test_any_classes_windows_matching_and_the_null(run, tmp_path, capsys):
+    classes = ("--class", f"cold={run}@0.05", "--class", f"hot={run}@1.0")
+    assert vitrify("dataset", *classes, "--window", 25, "--out", tmp_path / "windows") == 0
+    assert "cold" in (shown := capsys.readouterr().out)
+    assert "28 (7)" in shown  # four windows of each of seven replicas
+    matched = ("--match", "energy", "--tolerance", 0.15, "--out", tmp_path / "matched")
+    assert vitrify("dataset", *classes, *matched) == 0
+    assert "matched by E_IS within 0.15: 10 pairs from 10 of cold and 10 of hot" in capsys.readouterr().out
+    assert vitrify("dataset", "--glass", f"{run}@0.05", "--null", "--out", tmp_path / "null") == 0
+    assert "glass-1" in capsys.readouterr().out
+
+
 def test_train_resumes_and_skips(data, tmp_path, capsys):
-    command = ("train", "linear", data, "--out", tmp_path / "model", "--iterations")
-    assert vitrify(*command, 2) == 0
-    assert vitrify(*command, 5, "--resume") == 0
-    assert "5 iterations" in capsys.readouterr().out
-    assert vitrify(*command, 5, "--resume") == 0
+    (tmp_path / "recipe.toml").write_text("pixels = 16\nvalidate_every = 0\nbatch = 4\nepochs = 9\n")
+    command = ("train", "cnn", data, "--out", tmp_path / "model", "--config", tmp_path / "recipe.toml", "--set")
+    assert vitrify(*command, "epochs=2") == 0
+    assert vitrify(*command, "epochs=5", "--resume") == 0
+    shown = capsys.readouterr().out
+    assert "5 epochs" in shown
+    assert "train: loss" in shown
+    assert vitrify(*command, "epochs=5", "--resume") == 0
 
 
 @pytest.mark.parametrize(
@@ -82,10 +97,26 @@ def test_train_resumes_and_skips(data, tmp_path, capsys):
         (("dataset", "--liquid", "{run}@0.5", "--glass", "nowhere@0.05", "--out", "{tmp}/x"), "no such run directory"),
         (("dataset", "--liquid", "{run}", "--glass", "{run}@0.05", "--out", "{tmp}/x"), "expected RUN@kT"),
         (("dataset", "--liquid", "{run}@1", "--glass", "{run}@0.05", "--out", "{data}"), "exists already"),
-        (("train", "mpnn", "{data}", "--out", "{tmp}/x"), "got 'mpnn', expected one of cnn2018, cnn, linear"),
-        (("train", "linear", "{data}", "--pixels", "9", "--out", "{tmp}/x"), "linear: has no option pixels"),
+        (
+            ("train", "transformer", "{data}", "--out", "{tmp}/x"),
+            "got 'transformer', expected one of cnn2018, cnn",
+        ),
+        (
+            ("train", "linear", "{data}", "--set", "pixels=9", "--out", "{tmp}/x"),
+            "linear: has no pixels; expected one",
+        ),
+        (
+            ("train", "cnn", "{data}", "--set", "epochs=x", "--out", "{tmp}/x"),
+            "epochs: got 'x', expected a whole",
+        ),
+        (("train", "cnn", "{data}", "--set", "epochs", "--out", "{tmp}/x"), "set: got 'epochs', expected key=value"),
+        (("train", "cnn", "{data}", "--config", "{data}/DONE", "--out", "{tmp}/x"), "not a TOML file"),
+        (("dataset", "--class", "hot", "--out", "{tmp}/x"), "class: got 'hot', expected NAME=RUN@kT[,RUN@kT]"),
+        (("dataset", "--glass", "{run}@1", "--out", "{tmp}/x"), "classes: got glass, expected at least two"),
+        (("dataset", "--glass", "{run}@1", "--null", "--window", "0", "--out", "{tmp}/x"), "got 0 particles"),
+        (("dataset", "--glass", "{run}@1", "--null", "--match", "size", "--out", "{tmp}/x"), "match: got 'size'"),
         (("train", "linear", "{tmp}/nowhere", "--out", "{tmp}/x"), "no such dataset directory"),
-        (("train", "linear", "{data}", "--seed", "-1", "--out", "{tmp}/x"), "seed: got -1"),
+        (("train", "cnn", "{data}", "--seed", "-1", "--out", "{tmp}/x"), "seed: got -1"),
         (("evaluate", "{tmp}/nowhere", "--on", "{data}", "--out", "{tmp}/x"), "no such model directory"),
     ],
 )

@@ -13,8 +13,8 @@ from vitrify.md.protocols.films.growth import deposit
 from vitrify.md.protocols.films.impact import ImpactProtocol, ImpactSpec, heat_below, spots, strike
 from vitrify.md.protocols.films.recipe import DepositionSpec
 from vitrify.md.protocols.stages import Wave
-from vitrify.md.store.rundir import RunWriter
 from vitrify.md.store.table import COLUMNS
+from vitrify.md.store.writer import RunWriter
 
 RECIPE = DepositionSpec.preset(
     "reid", seed=3, box_length=10.0, substrate_particles=70, relax_steps=3000, batch=6, injections=8,

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from vitrify.analysis.films.comparison import compare_films
+from vitrify.analysis.films.comparison import compare_films, pooled_curves
 from vitrify.analysis.films.film import Bulk
 from vitrify.analysis.films.film_run import FilmRun, film_columns
 from vitrify.analysis.films.structure import mean_profile
@@ -14,7 +14,8 @@ from vitrify.md.model import SUBSTRATE, A, B, pair_energies_and_forces
 from vitrify.md.protocols.films.cooled import FilmCoolingSpec
 from vitrify.md.protocols.films.observables import FILM_COLUMNS
 from vitrify.md.protocols.films.recipe import DepositionSpec
-from vitrify.md.store.rundir import RunDirectory, RunWriter
+from vitrify.md.store.rundir import RunDirectory
+from vitrify.md.store.writer import RunWriter
 
 LX, HEIGHT = 12.0, 18
 
@@ -187,7 +188,34 @@ def test_films_of_one_way_are_pooled_and_compared_at_the_composition_of_the_reci
         str(found.preparations[2]),
     )
     assert differences["difference"][1] == pytest.approx(mean[0] - mean[2])
-    assert differences["difference_low"][1] < differences["difference"][1] < differences["difference_high"][1]
+    assert np.isnan(differences["difference_low"][1])  # two films of the one, two of the other: too few
+
+
+def test_a_film_and_the_one_cooled_from_it_are_a_pair(tmp_path):
+    spec = recipe(bulk_slab=(6.0, 11.0), replicas=4)
+    grown = write_run(tmp_path / "grown", spec.to_dict(), {HEIGHT: (0.14, crystals(spec, 0.9))})
+    cooling = FilmCoolingSpec(source=grown.identity, deposition=spec, ramp_steps=200, frames=1, seed=1)
+    settings = {"protocol": "cool-film", **asdict(cooling)}
+    cooled = write_run(tmp_path / "cooled", settings, {1: (0.05, crystals(spec, 0.95))})
+    columns = compare_films([FilmRun(grown), FilmRun(cooled)]).differences()
+    assert columns["on_one_substrate"] == [4]
+    # The same crystals, compressed: what composition they have is common to a pair and drops out.
+    assert columns["difference_low"][0] < columns["difference"][0] < columns["difference_high"][0]
+    again = FilmRun(grown)
+    with pytest.raises(ValueError, match="expected every run once"):
+        compare_films([FilmRun(grown), again])
+
+
+def test_cooling_curves_of_one_preparation_are_pooled(tmp_path):
+    runs = []
+    for seed in (1, 2, 3):
+        spec = recipe(bulk_slab=(6.0, 11.0), seed=seed)
+        cooling = FilmCoolingSpec(source=f"run {seed}", deposition=spec, ramp_steps=200, frames=2, seed=seed)
+        frames = {1: (0.525, crystals(spec, 1.0)), 2: (0.05, crystals(spec, 0.9))}
+        runs.append(write_run(tmp_path / f"{seed}", {"protocol": "cool-film", **asdict(cooling)}, frames))
+    (curve,) = pooled_curves([FilmRun(run) for run in runs])
+    assert curve.inherent_energy.shape == (6, 2)
+    np.testing.assert_array_equal(curve.inherent_energy[2:4], FilmRun(runs[1]).cooling_curve.inherent_energy)
 
 
 def test_films_of_other_batches_are_not_pooled_and_other_systems_not_compared(tmp_path):
@@ -211,7 +239,7 @@ def test_the_figure_shows_cooled_films_as_levels(sweep):
 def test_too_few_films_are_shown_as_they_are_and_not_compared(sweep):
     single = compare_films([sweep[0], sweep[2]])
     assert single.at_recipe is not None
-    assert single.at_recipe.freedom == 1
+    assert single.at_recipe.difference(0, 1).interval is None
     alone = replace(single, energy=[values[:1] for values in single.energy], at_recipe=None, note="too few")
     series, _ = alone.sweep()
     np.testing.assert_array_equal(series[next(iter(series))].y, np.concatenate(alone.energy))

@@ -10,7 +10,7 @@ from vitrify.analysis.films.structure import film_structure_columns, mean_profil
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import SUBSTRATE, A
 from vitrify.md.protocols.films.recipe import DepositionSpec
-from vitrify.md.store.rundir import RunWriter
+from vitrify.md.store.writer import RunWriter
 
 COLUMNS_OF_SITES, ROWS = 20, 25
 HEIGHT = np.sqrt(3) / 2  # of a row of the triangular lattice, neighbours 1.0 apart

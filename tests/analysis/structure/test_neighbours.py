@@ -1,14 +1,8 @@
-import freud
 import numpy as np
 import pytest
 
 from vitrify.analysis.structure.energies import particle_energies
-from vitrify.analysis.structure.neighbours import (
-    nearest_neighbours,
-    neighbours_within,
-    voronoi_cells,
-    voronoi_neighbours,
-)
+from vitrify.analysis.structure.neighbours import nearest_in_order, nearest_neighbours, neighbours_within
 from vitrify.md.model import EMPTY, A, B, kob_andersen_pairs, minimum_image, pair_energies_and_forces
 
 
@@ -43,66 +37,6 @@ def test_radius_beyond_the_minimum_image(radius):
         neighbours_within(radius, np.zeros((2, 2)), np.array([10.0, 30.0]), (True, True))
 
 
-def test_voronoi_neighbours_do_not_reach_across_an_open_edge(film):
-    near = voronoi_neighbours(film.positions, film.box, film.periodic)
-    height = film.positions[:, 1]
-    bottom, top = height < 1.0, height > np.ptp(height) - 1.0
-    assert not (bottom[near.i] & top[near.j]).any()
-    # but they do across the periodic one
-    assert (np.abs(film.positions[near.i, 0] - film.positions[near.j, 0]) > film.box[0] / 2).any()
-
-
-def test_two_particles_at_one_place_are_an_error_and_not_the_end():
-    positions = np.random.default_rng(0).uniform(-5, 5, (50, 2))
-    positions[[3, 7]] = [[5.0, 1.0], [-5.0, 1.0 + 1e-9]]  # periodic images of each other
-    with pytest.raises(ValueError, match="particles 3 and 7 at one place"):
-        voronoi_neighbours(positions, np.array([10.0, 10.0]), (True, True))
-
-
-def test_positions_may_lie_many_boxes_away(liquid):
-    near = voronoi_neighbours(liquid.positions, liquid.box, liquid.periodic)
-    away = voronoi_neighbours(liquid.positions + np.array([70.0, -1200.0]), liquid.box, liquid.periodic)
-    np.testing.assert_array_equal(away.j, near.j)
-
-
-def test_voronoi_neighbours_of_a_bulk_obey_euler(liquid):
-    near = voronoi_neighbours(liquid.positions, liquid.box, liquid.periodic)
-    # on a torus the mean number of sides of a Voronoi cell is six, exactly
-    assert len(near.i) == 6 * len(liquid.positions)
-    forth, back = set(zip(near.i, near.j, strict=True)), set(zip(near.j, near.i, strict=True))
-    assert forth == back
-
-
-def test_voronoi_cells_are_those_of_freud(liquid):
-    points = np.zeros((len(liquid.positions), 3), dtype=np.float32)
-    points[:, :2] = liquid.positions - liquid.box * np.rint(liquid.positions / liquid.box)
-    voronoi = freud.locality.Voronoi()
-    voronoi.compute((freud.box.Box(Lx=liquid.box[0], Ly=liquid.box[1], is2D=True), points))
-    cells = voronoi_cells(liquid.positions, liquid.box, liquid.periodic)
-    order = np.lexsort((voronoi.nlist[:][:, 1], voronoi.nlist[:][:, 0]))
-    np.testing.assert_array_equal(np.stack([cells.near.i, cells.near.j], axis=1), voronoi.nlist[:][order])
-    np.testing.assert_allclose(cells.side, voronoi.nlist.weights[order], atol=2e-4)
-    np.testing.assert_allclose(cells.area, voronoi.volumes, rtol=2e-4)
-
-
-@pytest.mark.parametrize("edge", [3.0, 6.0, 40.0])
-def test_voronoi_areas_fill_the_box(edge):
-    """Dense, a few particles in a small box, and so few in a large one that images from its far end count."""
-    positions = np.random.default_rng(7).uniform(-50, 50, (25, 2))
-    cells = voronoi_cells(positions, np.array([edge, edge]), (True, True))
-    assert cells.area.sum() == pytest.approx(edge**2, rel=1e-12)
-    assert len(cells.near.i) == 6 * 25
-
-
-def test_cells_at_a_surface_are_open(film):
-    cells = voronoi_cells(film.positions, film.box, film.periodic)
-    surface = film.positions[:, 1] > film.positions[:, 1].max() - 0.5
-    assert not cells.closed[surface].any()
-    assert cells.closed.mean() > 0.5
-    assert np.isfinite(cells.area[cells.closed]).all()
-    assert np.isnan(cells.area[~cells.closed]).all()
-
-
 @pytest.mark.parametrize("periodic", [(True, True), (True, False)])
 def test_nearest_neighbours_are_those_of_brute_force(periodic):
     positions = np.random.default_rng(3).uniform(-6, 14, size=(120, 2))
@@ -117,6 +51,24 @@ def test_nearest_neighbours_are_those_of_brute_force(periodic):
         np.testing.assert_array_equal(np.stack([near.i, near.j], axis=1), np.argwhere(expected | expected.T))
     with pytest.raises(ValueError, match="k: got 120 nearest neighbours of 120 particles"):
         nearest_neighbours(120, positions, box, periodic)
+
+
+@pytest.mark.parametrize("periodic", [(True, True), (True, False), (False, False)])
+def test_nearest_neighbours_in_thin_vapour(periodic):
+    """Six particles in a large box: the nearest ones are beyond half of it, and no image across an open axis counts."""
+    for seed in range(20):
+        positions = np.random.default_rng(seed).uniform(0, [10.0, 60.0], size=(6, 2))
+        _, separation = brute_force(1.0, positions, np.array([10.0, 60.0]), periodic)
+        distance = np.hypot(separation[..., 0], separation[..., 1])
+        np.fill_diagonal(distance, np.inf)
+        found = nearest_in_order(4, positions, np.array([10.0, 60.0]), periodic)
+        np.testing.assert_array_equal(found, np.argsort(distance, axis=1)[:, :4])
+
+
+def test_two_that_are_equally_far_in_single_precision_are_told_apart():
+    """Around the particle at 20, three others, one of them 1e-9 nearer."""
+    positions = np.array([[20.0, 20.0], [21.0, 20.0], [20.0, 21.0 - 1e-9], [19.0, 20.0], [5.0, 5.0]])
+    assert nearest_in_order(1, positions, np.array([60.0, 60.0]), (True, True))[0, 0] == 2
 
 
 def test_energies_of_the_lammps_single_points(single_point):

@@ -1,4 +1,4 @@
-"""S(k) against the sum written out (freud's knows no two-dimensional boxes), an ideal gas, a crystal."""
+"""S(k) against the sum written out, an ideal gas, a crystal."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,9 @@ from vitrify.md.engines.registry import get_engine
 from vitrify.md.model import pair_energies_and_forces
 from vitrify.md.protocols import gathering, mixture, pace
 from vitrify.md.protocols.cooling import CoolingSpec, cool
-from vitrify.md.store.rundir import CHECKPOINT, DONE, SPEC, TABLE, RunDirectory
+from vitrify.md.store.naming import CHECKPOINT, SPEC, TABLE
+from vitrify.md.store.product import DONE
+from vitrify.md.store.rundir import RunDirectory
 
 QUICK = {"particles": 100, "ramp_steps": 300, "frames": 4, "equilibration_steps": 60, "replicas": 3, "seed": 5}
 

@@ -10,7 +10,9 @@ from vitrify.md.protocols.annealing import AnnealingSpec, anneal
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.films.growth import deposit
 from vitrify.md.protocols.films.recipe import DepositionSpec
-from vitrify.md.store.rundir import CHECKPOINT, DONE, RunDirectory
+from vitrify.md.store.naming import CHECKPOINT
+from vitrify.md.store.product import DONE
+from vitrify.md.store.rundir import RunDirectory
 
 LIQUID = AnnealingSpec(
     kt=0.9, steps=600, frames=3, equilibration_steps=200, particles=100, replicas=3, store="all", inherent=False, seed=4

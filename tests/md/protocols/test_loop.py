@@ -13,7 +13,7 @@ from vitrify.md.protocols.films.growth import deposit
 from vitrify.md.protocols.films.recipe import DepositionSpec
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import load_checkpoint
-from vitrify.md.store.rundir import CHECKPOINT, TABLE
+from vitrify.md.store.naming import CHECKPOINT, TABLE
 
 COOL = CoolingSpec(
     particles=100, ramp_steps=900, frames=3, equilibration_steps=100, replicas=4, seed=5, store="all", device="cpu"

@@ -8,7 +8,7 @@ import pytest
 from vitrify.md.protocols.annealing import AnnealingSpec, anneal
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.sources import Source
-from vitrify.md.store.rundir import TABLE
+from vitrify.md.store.naming import TABLE
 
 
 @pytest.fixture(scope="module")

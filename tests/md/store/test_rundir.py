@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from vitrify.md.ensemble import Ensemble
-from vitrify.md.store.rundir import CHECKPOINT, COLUMNS, DONE, PROVENANCE, SPEC, TABLE, RunDirectory, RunWriter
+from vitrify.md.store.naming import CHECKPOINT, PROVENANCE, SPEC, TABLE
+from vitrify.md.store.product import DONE
+from vitrify.md.store.rundir import RunDirectory
+from vitrify.md.store.table import COLUMNS
+from vitrify.md.store.writer import RunWriter
 
 SPEC_DICT = {"protocol": "cool", "particles": 5, "density": 1.2, "store": [1, 2], "engine": "auto", "inherent": True}
 LAUNCH = {"engine": "replica", "device": "cpu", "seed": 3}
@@ -233,7 +237,7 @@ def finished_run(path):
 def test_a_missing_file_is_named(tmp_path, name):
     path = finished_run(tmp_path / "run")
     (path / name).unlink()
-    with pytest.raises(FileNotFoundError, match=name):
+    with pytest.raises(ValueError, match=name):
         RunDirectory.open(path).table  # noqa: B018
 
 

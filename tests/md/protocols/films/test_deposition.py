@@ -19,7 +19,8 @@ from vitrify.md.protocols.films.recipe import DepositionSpec
 from vitrify.md.protocols.films.substrate import tether, thermostat
 from vitrify.md.protocols.stages import carry
 from vitrify.md.protocols.unfinished import Unfinished
-from vitrify.md.store.rundir import CHECKPOINT, TABLE, RunDirectory
+from vitrify.md.store.naming import CHECKPOINT, TABLE
+from vitrify.md.store.rundir import RunDirectory
 
 TINY = {
     "seed": 7,
