@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitrify.learn.datasets import Configurations
+from vitrify.learn.configurations import Configurations
 from vitrify.md.engines.base import Engine
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import A, B
@@ -131,9 +131,7 @@ def _build(spec: ArtificialSpec, number: int) -> tuple[np.ndarray, np.ndarray]:
         ring = centres[:, None] + BOND * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         positions = np.concatenate([centres, ring.reshape(-1, 2)])
         species = np.concatenate([np.full(motifs, B), np.full(motifs * around, A)])
-    rest = np.concatenate(
-        [np.full(number_a - motifs * around, A), np.full(spec.particles - number_a - motifs, B)]
-    )
+    rest = np.concatenate([np.full(number_a - motifs * around, A), np.full(spec.particles - number_a - motifs, B)])
     filling = place_randomly(rng, len(rest), min_distance=LEAST, existing=positions, **room)
     positions = np.concatenate([positions, filling])
     wrapped = positions - spec.edge * np.floor(positions / spec.edge + 0.5)

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from vitrify.analysis.structure.neighbours import neighbours_within
-from vitrify.learn.datasets import Configurations
+from vitrify.learn.configurations import Configurations
 from vitrify.md.model import EMPTY
 
 FEWEST_COUNTED = 10

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from vitrify.learn.datasets import Configurations
+from vitrify.learn.configurations import Configurations
 from vitrify.md.model import EMPTY
 
 CELLS = 256
@@ -60,7 +60,9 @@ def canvas_of(configurations: Configurations, pixel: float, margin: float) -> Ca
             raise ValueError(f"axis {name}: got periodic and open configurations, expected one kind on a picture")
         if wraps.any():
             if not np.allclose(edge, edge[0], rtol=1e-6):
-                raise ValueError(f"box: got edges from {edge.min():g} to {edge.max():g}, expected one size on a picture")
+                raise ValueError(
+                    f"box: got edges from {edge.min():g} to {edge.max():g}, expected one size on a picture"
+                )
             pixels = max(1, round(float(edge[0]) / pixel))
             edges.append(float(edge[0]) / pixels)
         else:
@@ -89,10 +91,8 @@ def _extent(positions: np.ndarray, filled: np.ndarray) -> tuple[np.ndarray, np.n
     return np.where(there, positions, np.inf).min(axis=1), np.where(there, positions, -np.inf).max(axis=1)
 
 
-@partial(jax.jit, static_argnames=("shape", "width", "species_count"))
-def draw(
-    place: Array, species: Array, weight: Array, *, shape: tuple[int, int], width: float, species_count: int
-) -> Array:
+@partial(jax.jit, static_argnames=("shape", "width", "channels"))
+def draw(place: Array, species: Array, weight: Array, *, shape: tuple[int, int], width: float, channels: int) -> Array:
     """Draw a batch.
 
     Args:
@@ -101,7 +101,7 @@ def draw(
         weight: (B, N) of each particle's dot.
         shape: pixels along y and x.
         width: standard deviation of a dot, in pixels.
-        species_count: channels.
+        channels: of the picture, one a species.
 
     Returns:
         (B, species, rows, columns) float32; the pixels of a dot add up to its weight, but for what is cut off.
@@ -117,4 +117,4 @@ def draw(
     channel = jnp.maximum(species, 0).astype(jnp.int32)[..., None, None]
     row = (first[..., 1, None] + offset)[..., :, None] % rows
     column = (first[..., 0, None] + offset)[..., None, :] % columns
-    return jnp.zeros((len(place), species_count, rows, columns), value.dtype).at[batch, channel, row, column].add(value)
+    return jnp.zeros((len(place), channels, rows, columns), value.dtype).at[batch, channel, row, column].add(value)

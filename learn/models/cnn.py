@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
 
-from vitrify.learn.datasets import Configurations
+from vitrify.learn.configurations import Configurations
 from vitrify.learn.graphs import counted_particles
+from vitrify.learn.models.filters import bumps, circular_waves, convolved, placed
+from vitrify.learn.recipe import Recipe
 from vitrify.learn.soft_dots import Canvas, canvas_of, draw, places
+from vitrify.learn.symmetry import Symmetry
 
-SCALED_BY = 128
+SCALED_BY = 16
 """Training configurations that scales are taken from, at most."""
-
-NEAREST = 0.6
-"""Radius of the innermost ring [sigma_AA]: no two particles of the mixture come closer."""
+GAIN = 10.0
+"""What is read out is enlarged: means over a box differ little between configurations; see the mpnn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +49,12 @@ class Cnn:
 
     A filter is a learnt sum of rings around its centre, times cos(l theta) and sin(l theta); of each such pair the
     squares are added, so that what is found does not depend on how it is turned (Worrall et al., Harmonic Networks,
-    CVPR 2017). Convolutions go through the Fourier transform of the picture, which is periodic as the box is, and reach
-    2.5 sigma_AA at once, with no stride. Two layers then look at the channels of each pixel, and their mean is
-    taken over the box and over the dots of each species. Beside it the mean of plain rings over the dots, a smoothed
-    g(r), is read out linearly.
+    CVPR 2017). Convolutions go through the Fourier transform of the picture, which is periodic as the box is: they
+    reach 2.5 sigma_AA at once, with no stride. Two layers then look at the channels of each pixel, and their mean is
+    taken over the dots of each species.
 
     The score does not change under translations by whole pixels, quarter turns and mirror images, in boxes of any size.
+    There are no batch statistics: channels are scaled by what the filters' rings hold in training configurations.
 
     Attributes:
         pixel: edge of a pixel [sigma_AA].
@@ -73,10 +77,29 @@ class Cnn:
     angles: tuple[int, ...] = (2, 3, 4, 5, 6)
     angled_filters: int = 2
     width: int = 16
-    dropout: float = 0.2
+    dropout: float = 0.1
     species: int = 2
 
     name: ClassVar[str] = "cnn"
+    recipe: ClassVar[Recipe] = Recipe(
+        epochs=20,
+        batch=8,
+        learning_rate=5e-3,
+        schedule="cosine",
+        optimiser="adamw",
+        weight_decay=0.02,
+        average=1.0,
+        symmetry=False,
+        patience=20,
+    )
+
+    def __post_init__(self):
+        object.__setattr__(self, "angles", tuple(self.angles))  # a list, where it comes from a file
+        for name in ("pixel", "dot", "reach"):
+            if not 0 < getattr(self, name) < 10:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected a positive length below 10 sigma_AA")
+        if not self.angles or min(self.angles) < 1:
+            raise ValueError(f"angles: got {self.angles}, expected whole numbers from 1")
 
     def encode(self, configurations: Configurations) -> Drawn:
         """Where each particle is, in pixels."""
@@ -90,38 +113,56 @@ class Cnn:
         )
 
     def scaling(self, encoded: Drawn, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Mean and scatter of g(r) over configurations."""
+        """Mean and spread over dots of what each ring around them holds of each species, (species, rings)."""
         chosen = rows[:: -(-len(rows) // SCALED_BY)]
-        found = np.concatenate(
-            [np.asarray(_rings(self, self.inputs(encoded, chosen[n : n + 8], {}))) for n in range(0, len(chosen), 8)]
-        )
-        scatter = found.std(axis=0)
-        return {"mean": found.mean(axis=0), "scatter": np.where(scatter > 1e-6, scatter, 1e6).astype(np.float32)}
+        found = [
+            np.asarray(_ring_moments(self, self.inputs(encoded, chosen[start : start + 1], {})))
+            for start in range(len(chosen))
+        ]
+        mean, square = np.mean(found, axis=0)
+        spread = np.sqrt(np.maximum(square - mean**2, 1e-12))
+        return {"mean": mean, "spread": spread}
 
     def inputs(
         self,
         encoded: Drawn,
         rows: np.ndarray,
         scaling: Mapping[str, np.ndarray],
-        symmetry: np.random.Generator | None = None,
+        symmetry: Symmetry | None = None,
     ) -> dict[str, Array | np.ndarray]:
-        """``picture`` (B, species, P, Q) and ``counted``, the same of the dots that are averaged over.
+        """``picture`` (B, species, P, Q), drawn on the device; ``counted``, the dots that are averaged over; ``pixel``.
 
         All equivalents of a configuration look the same, so that ``symmetry`` is not needed.
         """
         place, species, counted = encoded.place[rows], encoded.species[rows], encoded.counted[rows]
-        return self.pictures(place, species, counted, encoded.canvas) | {
-            name: np.broadcast_to(value, (len(rows), *value.shape)) for name, value in scaling.items()
-        }
+        pictures = self.pictures(place, species, counted, encoded.canvas) | {"place": place, "species": species}
+        return pictures | {name: np.broadcast_to(value, (len(rows), *value.shape)) for name, value in scaling.items()}
 
-    def pictures(self, place, species, counted, canvas: Canvas) -> dict[str, Array | np.ndarray]:
+    def pictures(
+        self, place: Array | np.ndarray, species: np.ndarray, counted: np.ndarray, canvas: Canvas
+    ) -> dict[str, Array | np.ndarray]:
         """The pictures of a batch, differentiable in ``place``."""
-        width = self.dot / float(canvas.pixel.mean())
-        picture = draw(place, species, np.ones_like(species, np.float32), shape=canvas.shape, width=width, species_count=self.species)
-        inside = picture
-        if not np.all(counted | (species < 0)):
-            inside = draw(place, species, counted.astype(np.float32), shape=canvas.shape, width=width, species_count=self.species)
-        return {"picture": picture, "counted": inside, "pixel": np.broadcast_to(canvas.pixel.astype(np.float32), (len(place), 2))}
+        brush = partial(
+            draw, place, species, shape=canvas.shape, width=self.dot / float(canvas.pixel.mean()), channels=self.species
+        )
+        picture = brush(np.ones(species.shape, np.float32))
+        whole = bool(np.all(counted == (species >= 0)))
+        pixel = np.broadcast_to(canvas.pixel.astype(np.float32), (len(species), 2))
+        inside = picture if whole else brush(counted.astype(np.float32))
+        return {"picture": picture, "counted": inside, "pixel": pixel}
+
+    def scored(
+        self, encoded: Drawn, scaling: Mapping[str, np.ndarray]
+    ) -> Callable[[Array | np.ndarray], dict[str, Array | np.ndarray]]:
+        """From positions (N, 2) of the first configuration, a periodic one, to inputs, so that a score has a slope."""
+        canvas, first = encoded.canvas, self.inputs(encoded, np.arange(1), scaling)
+        middle = np.array(canvas.shape[::-1]) / 2
+
+        def inputs(positions: Array | np.ndarray) -> dict[str, Array | np.ndarray]:
+            place = (jnp.asarray(positions) / canvas.pixel + middle)[None].astype(jnp.float32)
+            return first | self.pictures(place, encoded.species[:1], encoded.counted[:1], canvas) | {"place": place}
+
+        return inputs
 
     def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
         """The network."""
@@ -133,93 +174,75 @@ class Harmonic(nnx.Module):
 
     def __init__(self, options: Cnn, classes: int, rngs: nnx.Rngs):
         self.options = options
-        s, n = options.species, options.rings
-        filters = options.round_filters + options.angled_filters * len(options.angles)
-        self.rings = nnx.Param(rngs.params.normal((filters, s, n)) / np.sqrt(s * n) * 2)
-        self.first = nnx.Linear(filters + s, options.width, rngs=rngs)
-        self.second = nnx.Linear(options.width, options.width, rngs=rngs)
+        species, rings, width = options.species, options.rings, options.width
+        turning = [angle for angle in options.angles for _ in range(options.angled_filters)]
+        self.angle = (0,) * options.round_filters + tuple(turning)
+        self.radial = nnx.Param(rngs.params.normal((len(self.angle), species, rings)) / np.sqrt(species * rings))
+        self.first = nnx.Linear(len(self.angle) + species, width, rngs=rngs)
+        self.second = nnx.Linear(width, width, rngs=rngs)
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
-        self.plain = nnx.Linear(s * s * len(fine_rings(options)), classes, kernel_init=nnx.initializers.zeros, rngs=rngs)
-        self.read = nnx.Linear((s + 1) * options.width, classes, rngs=rngs)
+        self.read = nnx.Linear(species * width, classes, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, inputs: Mapping[str, Array]) -> Array:
         """(B, classes)."""
-        picture, counted = inputs["picture"], inputs["counted"]
-        channels = self.channels(picture, inputs["pixel"][0])
-        x = jnp.concatenate([channels, picture / jnp.max(picture)], axis=1)
-        x = jnp.moveaxis(x, 1, -1)
-        x = nnx.tanh(self.first(x))
-        x = nnx.tanh(self.second(x))
-        share = counted / jnp.maximum(counted.sum(axis=(2, 3), keepdims=True), 1e-9)
+        x, share = self.seen(inputs)
         dots = jnp.einsum("bspq,bpqf->bsf", share, x).reshape(len(x), -1)
-        everywhere = counted.sum(axis=1)
-        everywhere = x.mean(axis=(1, 2))
-        logits = self.read(self.dropout(30 * jnp.concatenate([dots, everywhere], axis=-1)))
-        rings = (smoothed_g(self.options, inputs) - inputs["mean"]) / inputs["scatter"]
-        return logits + self.plain(self.dropout(rings))
+        return self.read(self.dropout(GAIN * dots))
 
-    def kernels(self, pixel: Array) -> Array:
-        """(filters, 2, species, rows, columns): each filter's cosine and sine; the sine of a round one is 0."""
-        options = self.options
-        distance, angle = grid(options.reach, options.pixel, pixel)
-        centres = jnp.linspace(0.0, options.reach, options.rings + 1)[:-1]
-        width = options.reach / options.rings
-        bumps = jnp.exp(-0.5 * ((distance - centres[:, None, None]) / (0.7 * width)) ** 2)
-        bumps = bumps / jnp.sqrt(1 + (distance / 0.5)) * (distance < options.reach)
-        radial = jnp.einsum("fsn,npq->fspq", self.rings[...], bumps)
-        l = np.array([0] * options.round_filters + [l for l in options.angles for _ in range(options.angled_filters)])
-        turn = l[:, None, None] * angle
-        waves = jnp.stack([jnp.cos(turn), jnp.sin(turn)], axis=1) * jnp.where((l[:, None, None] > 0) & (distance < 1e-6), 0, 1)[:, None]
-        return radial[:, None] * waves[:, :, None]
+    def particle_numbers(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """``contribution`` (B, N): what the layers say at the pixel of each particle, weighted as they are read out.
 
-    def channels(self, picture: Array, pixel: Array) -> Array:
-        """(B, filters, P, Q): what the filters see, round ones first."""
+        The logit of the last class less that of the first is, but for a constant and the width of the dots, its mean
+        over A weighted by the fraction of A, and so for B; scaled so that the mean over particles is that difference.
+        """
+        x, _ = self.seen(inputs)
+        kernel = self.read.kernel[...]
+        by_species = (kernel[:, -1] - kernel[:, 0]).reshape(self.options.species, -1)
+        column, row = jnp.moveaxis(jnp.asarray(inputs["place"], jnp.int32), -1, 0)
+        kinds = nnx.one_hot(jnp.asarray(inputs["species"], jnp.int32), self.options.species)
+        here = x[jnp.arange(len(x))[:, None], row, column]
+        number = kinds.sum(axis=1, keepdims=True)
+        share = kinds * kinds.sum(axis=(1, 2))[:, None, None] / jnp.maximum(number, 1)
+        return {"contribution": GAIN * jnp.einsum("bnw,sw,bns->bn", here, by_species, share)}
+
+    def filters(self, scaling: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[str], float]:
+        """Cosines of the filters (filters, species, odd, odd), what to call each, and their reach [sigma_AA]."""
+        pixel = jnp.full(2, self.options.pixel)
+        patches = np.asarray(self.kernels(pixel, jnp.asarray(scaling["spread"])))[:, 0]
+        return patches, [f"l = {angle}" for angle in self.angle], self.options.reach
+
+    def seen(self, inputs: Mapping[str, Array]) -> tuple[Array, Array]:
+        """What the two layers make of each pixel (B, P, Q, width); the share of each pixel in the dots' mean."""
+        picture, counted = inputs["picture"], inputs["counted"]
+        x = jnp.moveaxis(jnp.concatenate([self.channels(inputs), picture], axis=1), 1, -1)
+        x = nnx.gelu(self.second(nnx.gelu(self.first(x))))
+        return x, counted / jnp.maximum(counted.sum(axis=(2, 3), keepdims=True), 1e-9)
+
+    def channels(self, inputs: Mapping[str, Array]) -> Array:
+        """(B, filters, P, Q): what the filters see, round ones first, in units in which dots differ by about one."""
+        mean, spread = inputs["mean"][0], inputs["spread"][0]
         rounds = self.options.round_filters
-        shape = picture.shape[-2:]
-        spectrum = jnp.fft.rfft2(picture)
-        kernels = jnp.fft.rfft2(placed(self.kernels(pixel), shape))
-        seen = jnp.fft.irfft2(jnp.einsum("bspq,fspq->bfpq", spectrum, kernels[:rounds, 0]), s=shape)
-        pair = jnp.fft.irfft2(jnp.einsum("bspq,fcspq->bfcpq", spectrum, kernels[rounds:]), s=shape)
-        return jnp.concatenate([seen, (pair**2).sum(axis=2)], axis=1)
+        kernels = self.kernels(inputs["pixel"][0], spread)
+        seen = convolved(inputs["picture"], kernels[:rounds, :1])[:, :, 0]
+        seen = seen - jnp.einsum("fsn,sn->f", self.radial[:rounds], mean / spread)[:, None, None]
+        pair = convolved(inputs["picture"], kernels[rounds:])
+        return jnp.concatenate([seen, (pair**2).sum(axis=2) - 1], axis=1)
+
+    def kernels(self, pixel: Array, spread: Array) -> Array:
+        """(filters, 2, species, odd, odd): cosine and sine of each filter; the sine of a round one is 0."""
+        options = self.options
+        rings = bumps(options.reach, options.rings, options.pixel, pixel)
+        waves = circular_waves(self.angle, options.reach, options.pixel, pixel)
+        return jnp.einsum("fsn,sn,npq,fcpq->fcspq", self.radial[...], 1 / spread, rings, waves)
 
 
-def grid(reach: float, nominal: float, pixel: Array) -> tuple[Array, Array]:
-    """Distance [sigma_AA] and angle from the middle of a square patch that holds a filter."""
-    half = int(np.ceil(reach / nominal))
-    along = jnp.arange(-half, half + 1)
-    x, y = along[None, :] * pixel[0], along[:, None] * pixel[1]
-    return jnp.sqrt(x**2 + y**2), jnp.arctan2(y, x)
-
-
-def placed(patches: Array, shape: tuple[int, int]) -> Array:
-    """Patches (..., odd, odd) on an empty canvas, their middles at pixel (0, 0), wrapped around."""
-    half = patches.shape[-1] // 2
-    place = jnp.arange(-half, half + 1)
-    canvas = jnp.zeros((*patches.shape[:-2], *shape), patches.dtype)
-    return canvas.at[..., (place % shape[0])[:, None], (place % shape[1])[None, :]].add(patches)
-
-
-def fine_rings(options: Cnn) -> np.ndarray:
-    """Radii of the rings of the smoothed g(r) [sigma_AA]."""
-    return np.arange(NEAREST, 2 * options.reach, 0.1)
-
-
-def smoothed_g(options: Cnn, inputs: Mapping[str, Array]) -> Array:
-    """(B, species * species * rings): how much of each species lies in each ring around the counted dots of each."""
-    picture, counted = inputs["picture"], inputs["counted"]
-    shape = picture.shape[-2:]
-    centres = jnp.asarray(fine_rings(options))
-    distance, _ = grid(2 * options.reach, options.pixel, inputs["pixel"][0])
-    rings = jnp.exp(-0.5 * ((distance - centres[:, None, None]) / 0.07) ** 2) / (1 + distance)
-    spectrum = jnp.fft.fft2(picture)
-    around = spectrum if counted is picture else jnp.fft.fft2(counted)
-    # The mean over dots of what a ring around them holds is one sum over the spectrum: Parseval.
-    product = jnp.einsum("bspq,btpq->bstpq", jnp.conj(around), spectrum).real
-    found = jnp.einsum("bstpq,npq->bstn", product, jnp.fft.fft2(placed(rings, shape)).real)
-    number = counted.sum(axis=(2, 3))[:, :, None, None]
-    return (found / (shape[0] * shape[1]) / jnp.maximum(number, 1e-9)).reshape(len(picture), -1)
-
-
-@nnx.jit(static_argnums=0)
-def _rings(options: Cnn, inputs: Mapping[str, Array]) -> Array:
-    return smoothed_g(options, inputs)
+@partial(jax.jit, static_argnums=0)
+def _ring_moments(options: Cnn, inputs: Mapping[str, Array]) -> Array:
+    """Mean and mean square over dots of what each ring holds of each species, (2, species, rings)."""
+    rings = bumps(options.reach, options.rings, options.pixel, inputs["pixel"][0])
+    spectrum = jnp.fft.rfft2(inputs["picture"])
+    shape = inputs["picture"].shape[-2:]
+    held = jnp.fft.irfft2(spectrum[:, :, None] * jnp.fft.rfft2(placed(rings, shape)), s=shape)
+    share = inputs["counted"].sum(axis=1)
+    share = share / jnp.maximum(share.sum(), 1e-9)
+    return jnp.stack([jnp.einsum("bpq,bsnpq->sn", share, power) for power in (held, held**2)])

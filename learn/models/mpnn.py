@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -13,9 +13,11 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from vitrify.learn.datasets import Configurations
+from vitrify.learn.configurations import Configurations
 from vitrify.learn.graphs import Graphs, graphs_of
-from vitrify.learn.models.environments import EnvironmentSpec, edges_of, environments
+from vitrify.learn.models.environments import Edges, EnvironmentSpec, edges_of, environments
+from vitrify.learn.recipe import Recipe
+from vitrify.learn.symmetry import Symmetry
 
 SCALED_BY = 128
 """Training configurations that scales are taken from, at most."""
@@ -25,6 +27,11 @@ CHUNK = 16
 """Configurations whose numbers are computed at a time."""
 NEVER = np.float32(1e9)
 """Scale of a number that is the same everywhere."""
+MOST = 5.0
+"""Numbers farther from their mean, in units of their spread, are cut off here."""
+GAIN = 10.0
+"""What is read out is enlarged: a mean over a thousand particles differs between configurations by a thirtieth of what
+particles differ by, which weights of ordinary size would not turn into a score within tens of epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +49,8 @@ class Mpnn:
     A particle begins with its species and the radial and angular numbers of its surroundings
     (:mod:`vitrify.learn.models.environments`); in each round it takes in what its nearest neighbours say, weighted by
     an attention that adds up to one over them and depends on both, on the pair of species and on the distance. The mean
-    over particles and an attention over particles are read out, beside the plain mean of the numbers themselves: what a
-    linear model on smoothed g(r) and bond angles can tell, this network can.
+    over particles and an attention over particles are read out. What a linear model on smoothed g(r) and bond angles
+    can tell, this network can.
 
     Distances, angles between bonds and species are all it knows: the score does not change when a configuration is
     moved, turned, mirrored, or its particles are numbered anew.
@@ -71,6 +78,17 @@ class Mpnn:
     species: int = 2
 
     name: ClassVar[str] = "mpnn"
+    recipe: ClassVar[Recipe] = Recipe(
+        epochs=30,
+        batch=16,
+        learning_rate=3e-3,
+        schedule="cosine",
+        optimiser="adamw",
+        weight_decay=0.05,
+        average=1.0,
+        symmetry=False,
+        patience=30,
+    )
 
     @property
     def environment(self) -> EnvironmentSpec:
@@ -95,19 +113,16 @@ class Mpnn:
         return Encoded(graphs=graphs, numbers=numbers)
 
     def scaling(self, encoded: Encoded, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Mean and spread of every number over particles by species, and the scatter of its mean."""
+        """Mean and spread of every number over particles, by species."""
         chosen = rows[:: -(-len(rows) // SCALED_BY)]
         found = [self._moments(encoded, chosen[start : start + CHUNK]) for start in range(0, len(chosen), CHUNK)]
         count, total, squares = (np.concatenate(part) for part in zip(*found, strict=True))
         known = np.maximum(count.sum(axis=0), 1)[:, None]
         mean = total.sum(axis=0) / known
         spread = np.sqrt(np.maximum(squares.sum(axis=0) / known - mean**2, 0))
-        scatter = (total / np.maximum(count, 1)[..., None]).std(axis=0)
-        constant = (spread < 1e-3) | (scatter < 1e-5)
         return {
             "mean": mean.astype(np.float32),
-            "spread": np.where(constant, NEVER, spread).astype(np.float32),
-            "scatter": np.where(constant, NEVER, scatter).astype(np.float32),
+            "spread": np.where(spread < 1e-3, NEVER, spread).astype(np.float32),
         }
 
     def inputs(
@@ -115,7 +130,7 @@ class Mpnn:
         encoded: Encoded,
         rows: np.ndarray,
         scaling: Mapping[str, np.ndarray],
-        symmetry: object = None,
+        symmetry: Symmetry | None = None,
     ) -> dict[str, np.ndarray]:
         """A batch of graphs; all equivalents of a configuration look the same."""
         graphs = encoded.graphs
@@ -128,6 +143,22 @@ class Mpnn:
             "counted": graphs.counted[rows],
         }
         return batch | {name: np.broadcast_to(value, (len(rows), *value.shape)) for name, value in scaling.items()}
+
+    def scored(
+        self, encoded: Encoded, scaling: Mapping[str, np.ndarray]
+    ) -> Callable[[Array | np.ndarray], dict[str, Array | np.ndarray]]:
+        """From positions (N, 2) near those of the first configuration to inputs, so that a score has a slope."""
+        first, spec = self.inputs(encoded, np.arange(1), scaling), self.environment
+        neighbours = encoded.graphs.neighbours[:1]
+
+        def inputs(positions: Array | np.ndarray) -> dict[str, Array | np.ndarray]:
+            moved = jnp.asarray(positions)[None]
+            return first | {
+                "positions": moved,
+                "numbers": numbers_of(moved, first["species"], first["box"], neighbours, spec),
+            }
+
+        return inputs
 
     def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
         """The network."""
@@ -162,8 +193,7 @@ class MessagePassing(nnx.Module):
         self.rounds = nnx.List([Round(options, rngs) for _ in range(options.rounds)])
         self.look = nnx.Linear(width, 1, rngs=rngs)
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
-        self.plain = nnx.Linear(options.species * size, classes, kernel_init=nnx.initializers.zeros, rngs=rngs)
-        self.read = nnx.Linear(2 * width, classes, rngs=rngs)
+        self.read = nnx.Linear(2 * width, classes, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, inputs: Mapping[str, Array]) -> Array:
         """(B, classes)."""
@@ -176,24 +206,43 @@ class MessagePassing(nnx.Module):
         edges = edges_of(inputs["positions"], species, inputs["box"], neighbours, self.cutoff)
         kinds = jax.nn.one_hot(species, self.species)
         numbers = standardised(inputs["numbers"], kinds, inputs)
-        # The mean of each number by species, in units of its scatter between configurations.
-        share = kinds * counted[..., None]
-        share = share / jnp.maximum(share.sum(axis=1, keepdims=True), 1)
-        means = jnp.einsum("bns,bnf->bsf", share, numbers) * inputs["spread"] / inputs["scatter"]
-        logits = self.plain(self.dropout(means.reshape(len(means), -1)))
-        h = jnp.tanh(self.embed(jnp.concatenate([jnp.clip(numbers, -5, 5), kinds], axis=-1)))
-        bonds = jnp.zeros(())
+        h = nnx.gelu(self.embed(jnp.concatenate([jnp.clip(numbers, -MOST, MOST), kinds], axis=-1)))
+        bonds = jnp.zeros(neighbours.shape)
         for one in self.rounds:
-            h, bonds = one(h, kinds, edges, neighbours)
-        weight = counted / jnp.maximum(counted.sum(axis=1, keepdims=True), 1)
-        looked = jax.nn.softmax(jnp.where(counted, self.look(h)[..., 0], -1e9), axis=1)
-        mean, attended = (jnp.einsum("bn,bnf->bf", by, h) for by in (weight, looked))
-        logits = logits + self.read(self.dropout(GAIN * jnp.concatenate([mean, attended], axis=-1)))
-        return {"logits": logits, "particles": looked, "bonds": bonds}
+            h, bonds = one(h, edges, neighbours)
+        mean = counted / jnp.maximum(counted.sum(axis=1, keepdims=True), 1)
+        looked = nnx.softmax(jnp.where(counted, self.look(h)[..., 0], -1e9), axis=1)
+        read = jnp.concatenate([jnp.einsum("bn,bnf->bf", by, h) for by in (mean, looked)], axis=-1)
+        return {
+            "logits": self.read(self.dropout(GAIN * read)),
+            "particles": looked,
+            "bonds": bonds,
+            "shares": self._shares(h, mean, looked),
+        }
 
+    def particle_numbers(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """What each particle has to do with the score, (B, N) each.
 
-GAIN = 10.0
-"""Means over a thousand particles differ between configurations by a thirtieth of what particles differ by."""
+        ``contribution``: its share in the logit of the last class less that of the first, times the number of particles
+        that are counted, so that its mean is their difference less a constant. ``attention``: of the read-out, 1 for an
+        equal share. ``heard``: the attention its neighbours pay to it, 1 where each particle is paid as much.
+        """
+        found = self.explained(inputs)
+        counted, neighbours = jnp.asarray(inputs["counted"]), jnp.asarray(inputs["neighbours"], jnp.int32)
+        number = counted.sum(axis=1, keepdims=True)
+        batch = jnp.arange(len(counted))[:, None, None]
+        heard = jnp.zeros(counted.shape).at[batch, neighbours].add(found["bonds"])
+        return {
+            "contribution": found["shares"] * number,
+            "attention": found["particles"] * number,
+            "heard": heard,
+        }
+
+    def _shares(self, h: Array, mean: Array, looked: Array) -> Array:
+        """(B, N): the share of each particle in the difference of the last and the first logit."""
+        kernel = self.read.kernel[...]
+        in_mean, in_look = jnp.split(kernel[:, -1] - kernel[:, 0], 2)
+        return GAIN * ((h @ in_mean) * mean + (h @ in_look) * looked)
 
 
 class Round(nnx.Module):
@@ -208,7 +257,7 @@ class Round(nnx.Module):
         self.near = nnx.Linear(len(self.bumps), width + 1, rngs=rngs)
         self.takes = nnx.Linear(2 * width, width, rngs=rngs)
 
-    def __call__(self, h: Array, kinds: Array, edges, neighbours: Array) -> tuple[Array, Array]:
+    def __call__(self, h: Array, edges: Edges, neighbours: Array) -> tuple[Array, Array]:
         """New numbers (B, N, width), and the attention (B, N, nearest)."""
         batch = jnp.arange(len(h))[:, None, None]
         distance, fade = edges.distance, edges.fade
@@ -219,7 +268,7 @@ class Round(nnx.Module):
         weight = match + by_distance[..., -1] + jnp.log(jnp.maximum(fade, 1e-9))
         attention = jax.nn.softmax(weight, axis=-1) * (fade > 0)
         taken = (attention[..., None] * says * by_distance[..., :-1]).sum(axis=-2)
-        return jnp.tanh(h + self.takes(jnp.concatenate([h, taken], axis=-1))), attention
+        return h + nnx.gelu(self.takes(jnp.concatenate([h, taken], axis=-1))), attention
 
 
 def standardised(numbers: Array, kinds: Array, scaling: Mapping[str, Array]) -> Array:

@@ -45,7 +45,9 @@ def test_they_are_sums_over_pairs_and_triplets():
         for one, other in ((0, 0), (0, 1), (1, 1)):
             for middle in (1.0, 2.0):
                 for order in (1, 2, 3):
-                    weight = [0.5 * (1 + np.cos(np.pi * d / 2)) * np.exp(-0.5 * ((d - middle) / 0.6) ** 2) for d, *_ in around]
+                    weight = [
+                        0.5 * (1 + np.cos(np.pi * d / 2)) * np.exp(-0.5 * ((d - middle) / 0.6) ** 2) for d, *_ in around
+                    ]
                     expected[i, column] = sum(
                         wj * wk * np.cos(order * (tj - tk))
                         for wj, (_, tj, kj) in zip(weight, around, strict=True)

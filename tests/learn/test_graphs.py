@@ -40,7 +40,9 @@ def test_smaller_configurations_stand_beside_larger_ones_and_empty_slots_have_no
     graphs = graphs_of(configurations(liquid(1), liquid(2, count=25)), 1.5)
     assert graphs.neighbours.shape[:2] == (2, 40)
     assert set(np.unique(graphs.neighbours[1, :25])) <= set(range(25))
-    np.testing.assert_array_equal(graphs.neighbours[1, 25:], np.arange(25, 40)[:, None].repeat(len(graphs.neighbours[1, 0]), 1))
+    np.testing.assert_array_equal(
+        graphs.neighbours[1, 25:], np.arange(25, 40)[:, None].repeat(len(graphs.neighbours[1, 0]), 1)
+    )
     assert graphs.counted[1].tolist() == [True] * 25 + [False] * 15
     assert (graphs.species[1, 25:] == EMPTY).all()
 

@@ -97,7 +97,7 @@ def test_translation_by_whole_pixels_of_a_picture(shift):
 @pytest.mark.parametrize("periodic", [True, False], ids=["box", "window"])
 def test_any_translation_of_a_graph(periodic):
     seen = liquid(periodic)
-    found = scores(MPNN, moved(seen, lambda r: r + [1.2345, -3.21]))
+    found = scores(MPNN, moved(seen, lambda r: r + np.array([1.2345, -3.21])))
     np.testing.assert_allclose(found, scores(MPNN, seen), rtol=1e-3, atol=1e-3)
 
 

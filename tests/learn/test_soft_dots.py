@@ -21,7 +21,7 @@ def configurations(positions, box=6.0, periodic=(True, True)):
 def picture(seen, pixel=0.25):
     canvas = canvas_of(seen, pixel, 1.0)
     weight = np.ones(seen.species.shape, np.float32)
-    return np.asarray(draw(places(seen, canvas), seen.species, weight, shape=canvas.shape, width=WIDTH, species_count=2))[0]
+    return np.asarray(draw(places(seen, canvas), seen.species, weight, shape=canvas.shape, width=WIDTH, channels=2))[0]
 
 
 def liquid(seed, count=30, box=6.0):
@@ -81,6 +81,8 @@ def test_boxes_of_different_size_and_kind_are_refused_on_one_canvas():
     both = Configurations(**{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in one.__dict__})
     with pytest.raises(ValueError, match="got edges from 6 to 7, expected one size"):
         canvas_of(both, 0.25, 1.0)
-    mixed = Configurations(**{**both.__dict__, "box": one.box.repeat(2, 0), "periodic": np.array([[True] * 2, [False] * 2])})
+    mixed = Configurations(
+        **{**both.__dict__, "box": one.box.repeat(2, 0), "periodic": np.array([[True] * 2, [False] * 2])}
+    )
     with pytest.raises(ValueError, match="got periodic and open"):
         canvas_of(mixed, 0.25, 1.0)

@@ -20,7 +20,8 @@ from vitrify.learn.verdict import PartScore, Verdict
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.product import DONE
 
-CNN = get_architecture("cnn", pixels=16)
+SMALL = {"cnn": {"pixel": 0.5, "dot": 0.4, "rings": 6, "width": 8}, "cnn2018": {"pixels": 16}}
+CNN = get_architecture("cnn", **SMALL["cnn"])
 LINEAR = get_architecture("linear")
 SHORT = Recipe(epochs=4, batch=8, learning_rate=2e-3, l2=1e-4, symmetry=True, patience=20, average=1.0)
 
@@ -46,7 +47,7 @@ def test_what_is_made_ahead_comes_in_order_and_its_errors_come_through():
 @pytest.mark.parametrize("name", ["cnn", "cnn2018"])
 def test_twice_n_epochs_are_n_epochs_a_file_and_n_epochs(saved, tmp_path, name):
     # The network of the log has dropout, the other one random symmetries: both must come out of the seed.
-    architecture = get_architecture(name, pixels=16)
+    architecture = get_architecture(name, **SMALL[name])
     recipe = replace(SHORT, symmetry=name == "cnn", average=float(name == "cnn"))
     straight = fit(saved, architecture, tmp_path / "straight", seed=5, recipe=recipe)
     fit(saved, architecture, tmp_path / "halves", seed=5, recipe=replace(recipe, epochs=2))
