@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vitrify.analysis.figures import Figure
     from vitrify.md.store.rundir import RunDirectory
 
-BULK, FILMS = ("cool", "anneal"), ("deposit", "cool-film")
+BULK, FILMS = ("cool", "anneal", "import"), ("deposit", "cool-film")
 """Protocols of the bulk mixture and of films."""
 
 

@@ -132,6 +132,8 @@ def _frames_at(run: RunDirectory, kt: float, *, inherent: bool) -> list[Key]:
         kind = "inherent structures" if inherent else "configurations"
         raise ValueError(f"{run.path}: has no stored {kind}; expected a run made with --store")
     kts = table["kt_set"][[row for _, _, row in stored]]
+    if not np.isfinite(kts).any():
+        raise ValueError(f"{run.path}: kT of its frames is not known; expected a run imported with --kt")
     nearest = kts[np.abs(kts - kt).argmin()]
     spacing = np.diff(np.unique(table["kt_set"])).max(initial=KT_TOLERANCE)
     if not abs(nearest - kt) <= spacing:

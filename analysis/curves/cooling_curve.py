@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrify.analysis.statistics import Estimate, mean_and_error
+from vitrify.analysis.statistics import Estimate, Quantity, jackknife, mean_and_error, mean_without_each
 
 if TYPE_CHECKING:
     from vitrify.md.store.rundir import RunDirectory
@@ -66,6 +66,13 @@ class CoolingCurve:
         2e4 for Bussi's with 0.5 tau, a tenth of that at 2e5.
         """
         return float(np.nanmean(self.kt - self.kt_set)) if np.isfinite(self.kt).any() else 0.0
+
+    @property
+    def glass_energy(self) -> Quantity:
+        """Mean E_IS of the coldest frame with its interval over replicas."""
+        coldest = self.inherent_energy[:, int(self.kt_set.argmin())]
+        known = coldest[np.isfinite(coldest)]
+        return jackknife(float(mean_and_error(known).mean), [mean_without_each(known)])
 
     def inherent_at(self, kt: float) -> Estimate:
         """Mean E_IS and its standard error at the frame whose set temperature is nearest to ``kt``."""

@@ -113,8 +113,7 @@ def glass_transition(curve: CoolingCurve, windows: Windows | None = None, *, lev
             f"Tg: the lines through kT {windows.glass} and {windows.liquid} cross at {crossing.tg:.3g}, outside both; "
             "expected windows on either side of the curve's bend"
         )
-    means = mean_without_each(energies)
-    without = np.array([_cross(curve.kt_set, mean, windows).tg for mean in means])
+    without, _ = _crossings(curve.kt_set, mean_without_each(energies), windows)
     return GlassTransition(
         curve=curve,
         windows=windows,
@@ -164,23 +163,30 @@ def _inside(kt: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     return (kt >= window[0] - ROUNDING) & (kt <= window[1] + ROUNDING)
 
 
-def _line(kt: np.ndarray, energy: np.ndarray) -> Line:
-    """Least-squares line; NaN where fewer than two temperatures are known."""
+def _line(kt: np.ndarray, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and intercept of least-squares lines through energies (..., K); NaN where fewer than two are known."""
     known = np.isfinite(energy)
-    x, y = kt[known], energy[known]
-    spread = x - x.mean() if len(x) else x
-    if not (spread**2).sum() > 0:
-        return Line(np.nan, np.nan)
-    slope = float((spread * y).sum() / (spread**2).sum())
-    return Line(slope, float(y.mean() - slope * x.mean()))
+    count = known.sum(axis=-1)
+    y = np.where(known, energy, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle, height = (known * kt).sum(axis=-1) / count, y.sum(axis=-1) / count
+        away = np.where(known, kt - middle[..., None], 0.0)
+        spread = (away**2).sum(axis=-1)
+        slope = np.where(spread > 0, (away * y).sum(axis=-1) / spread, np.nan)
+    return slope, height - slope * middle
+
+
+def _crossings(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> tuple[np.ndarray, list[np.ndarray]]:
+    """KT (...,) at which both lines of curves (..., K) cross, NaN where they are parallel; slopes and intercepts."""
+    inside = _inside(kt, windows.glass), _inside(kt, windows.liquid)
+    (slope, height), (liquid_slope, liquid_height) = (_line(kt[own], energy[..., own]) for own in inside)
+    bend = liquid_slope - slope
+    crossing = np.abs(bend) > PARALLEL
+    tg = np.divide(height - liquid_height, bend, out=np.full(np.shape(bend), np.nan), where=crossing)
+    return tg, [slope, height, liquid_slope, liquid_height]
 
 
 def _cross(kt: np.ndarray, energy: np.ndarray, windows: Windows) -> Crossing:
-    glass, liquid = (
-        _line(kt[inside], energy[inside]) for inside in (_inside(kt, windows.glass), _inside(kt, windows.liquid))
-    )
-    bend = liquid.slope - glass.slope
-    if not abs(bend) > PARALLEL:
-        return Crossing(np.nan, np.nan, glass, liquid)
-    tg = (glass.intercept - liquid.intercept) / bend
-    return Crossing(tg, glass.intercept + glass.slope * tg, glass, liquid)
+    tg, lines = _crossings(kt, energy, windows)
+    glass, liquid = Line(float(lines[0]), float(lines[1])), Line(float(lines[2]), float(lines[3]))
+    return Crossing(float(tg), glass.intercept + glass.slope * float(tg), glass, liquid)

@@ -169,7 +169,7 @@ def interval_of_tg(
     reach = float(student.ppf((1 + level) / 2, replicas - 1))
     beyond = np.abs(sums.mean) - reach * sums.error  # zero at the ends of the interval
     centre = int(np.searchsorted(tried.tg, tg))
-    bend = mean_and_error(np.array([_linear(kt, one, tg, width)[2] for one in energies]))
+    bend = mean_and_error(_linear(kt, energies.T, tg, width)[2])
     outside = np.flatnonzero(beyond > 0) if bend.mean > reach * bend.error else np.array([], dtype=int)
     low, high = float(kt.min()), float(kt.max())
     if len(under := outside[outside < centre]):
@@ -209,6 +209,7 @@ def _design(kt: np.ndarray, tg: float, width: float) -> np.ndarray:
 
 
 def _linear(kt: np.ndarray, energy: np.ndarray, tg: float, width: float) -> np.ndarray:
+    """Energy, mean slope and half bend, (3, ...), of energies (K, ...)."""
     return np.linalg.lstsq(_design(kt, tg, width), energy)[0]
 
 

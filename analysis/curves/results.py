@@ -50,7 +50,7 @@ FIGURE_CURVE = (
 TG_SHOWN = (
     "ramp_steps", "rate", "replicas", "tg", "tg_low", "tg_high", "tg_smooth", "tg_smooth_low", "tg_smooth_high",
     "kt_fictive", "kt_fictive_low", "kt_fictive_high", "kt_departure", "kt_departure_low", "kt_departure_high",
-    "glass_energy", "glass_energy_error",
+    "glass_energy", "glass_energy_low", "glass_energy_high",
 )  # fmt: skip
 """Columns of tg.csv worth a place on a page."""
 
@@ -285,6 +285,9 @@ def transition_columns(transitions: Sequence[GlassTransition]) -> dict[str, list
 def _say(found: Results, ramp: Ramp) -> None:
     """The other temperatures of a ramp in words, and how far its thermostat lags."""
     steps = f"M = {ramp.curve.ramp_steps:,}"
+    coldest, glass = float(ramp.curve.kt_set.min()), ramp.curve.glass_energy
+    if np.isfinite(glass.value):
+        found.numbers.append(f"E_IS(kT {coldest:g}) = {glass.value:.4f} ({_sure(glass, 4)}; {steps})")
     if ramp.smooth is not None:
         found.numbers.append(f"smooth Tg = {ramp.smooth.tg.value:.3f} ({_sure(ramp.smooth.tg)}; {steps})")
     if ramp.memory is not None and np.isfinite(ramp.memory.fictive.value):
@@ -300,9 +303,11 @@ def _say(found: Results, ramp: Ramp) -> None:
         )
 
 
-def _sure(quantity: Quantity) -> str:
+def _sure(quantity: Quantity, digits: int = 3) -> str:
     interval = quantity.interval
-    return f"{100 * interval.level:g} % {interval.low:.3f} to {interval.high:.3f}" if interval else quantity.note
+    if interval is None:
+        return quantity.note
+    return f"{100 * interval.level:g} % {interval.low:.{digits}f} to {interval.high:.{digits}f}"
 
 
 def _row(ramp: Ramp) -> dict:
@@ -313,11 +318,12 @@ def _row(ramp: Ramp) -> dict:
     for name, quantity in quantities.items():
         one = quantity or Quantity(value=float("nan"))
         row |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
-    energy = ramp.curve.inherent_at(float(ramp.curve.kt_set.min()))
+    glass = ramp.curve.glass_energy
     return row | {
         "fictive_extrapolated": "" if kept is None else str(kept.extrapolated).lower(),
-        "glass_energy": float(energy.mean),
-        "glass_energy_error": float(energy.error),
+        "glass_energy": glass.value,
+        "glass_energy_low": glass.low,
+        "glass_energy_high": glass.high,
         "kt_lag": ramp.curve.lag,
     }
 

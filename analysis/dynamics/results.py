@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrify.analysis.curves.cooling_curve import cooling_curves
-from vitrify.analysis.curves.equilibrium import equilibrium
+from vitrify.analysis.curves.equilibrium import equilibrium, no_drift
 from vitrify.analysis.curves.equilibrium_line import SETTLED, equilibrium_line
 from vitrify.analysis.curves.fictive import memory
 from vitrify.analysis.dynamics.correlations import (
@@ -20,7 +20,7 @@ from vitrify.analysis.dynamics.correlations import (
     first_peak,
     require_followed,
 )
-from vitrify.analysis.dynamics.displacements import frame_pairs
+from vitrify.analysis.dynamics.displacements import common_pairs
 from vitrify.analysis.dynamics.falling_out import RAMPS, Ramp, falling_out_rows
 from vitrify.analysis.dynamics.laws import FORMS, Law, fit_law
 from vitrify.analysis.dynamics.relaxation import DECAYS, LEVEL, RelaxationTime, relaxation_times
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MAIN = ("fs", "A", "cage-relative")
 """What tau_alpha means where nothing else is said: F_s of A at the first peak of S_AA(k), as usual, but cage-relative:
-the plain one of hot liquids falls to 1/e by waves as long as the box, before any particle has left its cage."""
+the plain one falls largely by waves as long as the box, sooner than particles leave their neighbours."""
 
 ENOUGH = 2.0
 """A liquid that waited for less than so many tau_alpha before it was followed is named in a note."""
@@ -62,11 +62,15 @@ def results(runs: Sequence[RunDirectory], options: Options, progress: Progress |
     _equilibrium(found, liquids, times[MAIN])
     found.add_table(
         "tau_alpha.csv",
+        rows_to_columns(_tau_rows(liquids, times)),
+        "Relaxation times of A [tau]: where F_s(k, t), or the overlap Q(t), has fallen to 1/e, interpolated in the "
+        "logarithm of time; 95 % intervals over replicas. Cage-relative: less the mean displacement of the Voronoi "
+        "neighbours, without the long waves of two dimensions.",
+    )
+    found.add_table(
+        "relaxation_times.csv",
         rows_to_columns(_time_rows(times)),
-        "Relaxation times [tau]: where F_s(k, t), or the overlap Q(t), has fallen to 1/e, interpolated in the "
-        "logarithm of time; 95 % intervals over replicas. Cage-relative: less the mean displacement of "
-        "the Voronoi neighbours.",
-        shown=("kt", "correlation", "species", "displacement", "tau", "tau_low", "tau_high", "note"),
+        "The same of A, B and all particles, with standard errors, and a note where 1/e was not reached.",
     )
     laws = _laws(found, liquids, times)
     ramps = _ramps(runs, options)
@@ -103,6 +107,9 @@ def _followed(found: Results, runs: Sequence[RunDirectory]) -> list[list[RunDire
             found.notes.append(f"no dynamics: {error}")
         else:
             followed.append(group)
+            under_way = ", ".join(run.name for run in group if not run.finished)
+            if under_way:
+                found.notes.append(f"{under_way}: not finished, dynamics are of the frames stored so far")
     return followed
 
 
@@ -110,7 +117,9 @@ def _counter(groups: Sequence[Sequence[RunDirectory]], progress: Progress | None
     """What is called for each displacement measured."""
     if progress is None:
         return None
-    total = sum(len(run.replicas) * sum(map(len, frame_pairs(run).values())) for group in groups for run in group)
+    total = sum(
+        sum(len(run.replicas) for run in group) * sum(map(len, common_pairs(group).values())) for group in groups
+    )
     done = 0
 
     def told() -> None:
@@ -205,7 +214,20 @@ def _equilibrium(found: Results, liquids: Sequence[Dynamics], times: Sequence[Re
 
 
 def _settled(liquid: Dynamics) -> bool:
-    return not abs(liquid.drift.mean) > SETTLED * liquid.drift.error
+    return no_drift(liquid.drift, SETTLED)
+
+
+def _tau_rows(liquids: Sequence[Dynamics], times: Times) -> list[dict]:
+    """A row for each temperature: tau_alpha of A from both correlations, plain and cage-relative."""
+    rows = []
+    for place, liquid in enumerate(liquids):
+        row: dict = {"kt": liquid.kt, "replicas": liquid.replicas}
+        for decay in DECAYS:
+            for kind in KINDS:
+                name, tau = f"{decay}_{kind.replace('-', '_')}", times[decay, "A", kind][place].tau
+                row |= {name: tau.value, f"{name}_low": tau.low, f"{name}_high": tau.high}
+        rows.append(row)
+    return rows
 
 
 def _time_rows(times: Times) -> list[dict]:
@@ -241,18 +263,24 @@ def _laws(found: Results, liquids: Sequence[Dynamics], times: Times) -> dict[tup
         found.numbers.append(
             f"tau_alpha at kT {one.kt:g}: {_said(plain.tau)}; cage-relative {_said(one.tau)} (F_s of A)"
         )
-    rows = []
-    for (decay, species, kind), fitted in laws.items():
-        for law in fitted:
-            row: dict = {"correlation": decay, "species": species, "displacement": kind, "law": law.form.name}
-            for place in range(3):
-                name = law.form.parameters[place]
-                one = law.parameter(name)
-                row |= {f"name_{place + 1}": name, f"value_{place + 1}": one.value}
-                row |= {f"low_{place + 1}": one.low, f"high_{place + 1}": one.high}
-            rows.append(
-                row | {"kt_from": law.kt.min(), "kt_to": law.kt.max(), "temperatures": len(law.kt), "rms": law.residual}
-            )
+    rows = [
+        {
+            "correlation": decay,
+            "displacement": kind,
+            "law": law.form.name,
+            "parameter": name,
+            "value": law.parameter(name).value,
+            "value_low": law.parameter(name).low,
+            "value_high": law.parameter(name).high,
+            "kt_from": law.kt.min(),
+            "kt_to": law.kt.max(),
+            "temperatures": len(law.kt),
+            "rms": law.residual,
+        }
+        for (decay, _, kind), fitted in laws.items()
+        for law in fitted
+        for name in law.form.parameters
+    ]
     if rows:
         found.add_table(
             "relaxation_laws.csv",

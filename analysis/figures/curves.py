@@ -213,4 +213,4 @@ def _tg_row(axes: Axes, row: int, transition: GlassTransition, colour, kt_range:
         for end, edge, arrow in zip(ends, seen, ("<", ">"), strict=True):
             if end != edge:
                 axes.plot(edge, row, arrow, color=colour, ms=7, clip_on=False)
-    axes.plot(transition.tg.value, row, "o", color=colour, mec="white", mew=0.8, ms=7)
+    axes.plot(transition.tg.value, row, "o", color=colour, mec="white", mew=0.6, ms=5)

@@ -68,6 +68,9 @@ def choices_figure(found: Sequence[Choice]) -> Figure:
     panels = list(dict.fromkeys((one.quantity, one.choice) for one in found))
     curves = list(dict.fromkeys(one.curve.ramp_steps for one in found))
     colours = dict(zip(curves, ordered_colours(len(curves)), strict=True))
+    ends = np.array([end for one in found for end in (one.found.value, one.found.low, one.found.high)])
+    ends = ends[np.isfinite(ends)]
+    heights = max(0.0, ends.min() - 0.05), min(1.0, ends.max() + 0.05)
     rows = (len(panels) + 1) // 2
     figure = Figure(figsize=(9.0, 0.6 + 3.0 * rows), layout="constrained")
     grid = figure.subplots(rows, 2, squeeze=False).ravel()
@@ -86,8 +89,8 @@ def choices_figure(found: Sequence[Choice]) -> Figure:
                 at, value, np.array([value - low, high - value]), fmt="o-", ms=4, lw=1.0, color=colours[steps],
                 label=f"$M$ = {steps:,}",
             )  # fmt: skip
-        axes.set_ylim(0, 1.0)
-        axes.set_title(quantity)
+        axes.set_ylim(*heights)
+        axes.set_title(quantity.replace("Tg", "$T_g$").replace("kT", "$k_BT$"))
         axes.set_xlabel(rf"{choice}  $[\epsilon_{{AA}}]$", fontsize=11)
         axes.set_ylabel(TEMPERATURE_LABEL)
     for axes in grid[len(panels) :]:

@@ -15,6 +15,7 @@ from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.pace import wave_size
 from vitrify.md.protocols.spec import Spec
 from vitrify.md.protocols.stages import Protocol
+from vitrify.md.store.identity import HOW
 from vitrify.md.store.naming import SPEC
 from vitrify.md.store.rundir import RunDirectory, is_run_of
 from vitrify.md.store.writer import RunWriter
@@ -104,7 +105,7 @@ def shorter_run(spec: Spec, out: Path) -> RunDirectory | None:
         return None
     there = type(spec).from_table(run.spec)
     differing = {field.name for field in fields(spec) if getattr(spec, field.name) != getattr(there, field.name)}
-    differing -= {"engine", "device"}
+    differing -= HOW
     if not differing or not differing <= set(spec.may_grow):
         return None
     spec.require_longer_than(there)

@@ -18,7 +18,7 @@ from vitrify.md.ensemble import Ensemble
 from vitrify.md.protocols.gathering import Gathering
 from vitrify.md.protocols.launch import Announce, Launch, Progress, finished, launch
 from vitrify.md.protocols.pace import Pace, piece_steps, wave_size
-from vitrify.md.protocols.stages import Advance, Protocol, Relax, Wave, joined
+from vitrify.md.protocols.stages import Advance, Look, Protocol, Relax, Stage, Wave, joined
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.rundir import RunDirectory
 
@@ -90,8 +90,7 @@ class _Loop:
         self.stages, self.size = protocol.stages, wave_size(protocol.slots)
         self.piece = piece_steps(protocol.slots)
         self.begin_pace, self.advance_pace, self.relax_pace = Pace(8), Pace(4), Pace(40_000 // protocol.slots)
-        spans = [stage.until - stage.start if isinstance(stage, Advance) else 0 for stage in self.stages]
-        self.elapsed = np.concatenate([[0], np.cumsum(spans)])
+        self.elapsed = np.concatenate([[0], np.cumsum([span(stage) for stage in self.stages])])
         self.seen = Gathering(protocol, self.engine, self.writer, self.look)
         self.number, self.stage, self.relaxed, self.taken_up = 0, 0, 0, -1
         self.own: Ensemble | None = None
@@ -144,7 +143,7 @@ class _Loop:
             stage = self.stages[self.stage]
             if isinstance(stage, Relax):
                 self.relax(stage)
-            else:
+            elif isinstance(stage, Advance):
                 self.advance(stage)
             self.wave = self.protocol.end(self.stage, self.wave)
             if stage.frame is not None and len(self.wave.well):
@@ -275,6 +274,13 @@ class _Loop:
         memory = {name.removeprefix("memory/"): array for name, array in extra.items() if name.startswith("memory/")}
         self.wave = Wave(ensemble=ensemble, memory=memory)
         self.seen.unpack(self.wave, extra)
+
+
+def span(stage: Stage) -> int:
+    """What a stage counts for in telling how far the run is: its time steps, or one where it only looks."""
+    if isinstance(stage, Advance):
+        return stage.until - stage.start
+    return int(isinstance(stage, Look))
 
 
 def copied(ensemble: Ensemble, *, with_origin: bool) -> Ensemble:

@@ -14,7 +14,7 @@ from vitrify.md.engines.base import TIME_STEP, Engine, Thermostat
 from vitrify.md.ensemble import Ensemble, kinetic_temperature, maxwell_boltzmann
 from vitrify.md.model import KobAndersen2D, PairTable
 from vitrify.md.placement import place_randomly
-from vitrify.md.protocols.sources import Source
+from vitrify.md.protocols.sources import RunSource, Source
 from vitrify.md.protocols.spec import Spec, require_at_least, require_positive
 from vitrify.md.protocols.stages import Advance, Frame, Protocol, Relax, Stage, Wave
 from vitrify.md.randomness import Purpose, stream
@@ -43,7 +43,7 @@ class MixtureSpec(Spec, ABC):
         inherent: whether each frame is quenched to its inherent structure.
         time_step: dt [tau].
         thermostat_tau: relaxation time of the thermostat [tau].
-        source: identity of the run whose stored configurations this one begins with; "" for a random liquid.
+        source: identity of the run or file whose configurations this one begins with; "" for a random liquid.
         source_frame: which of its frames; 0 for a random liquid.
     """
 
@@ -217,7 +217,7 @@ class MixtureProtocol(Protocol):
 
     def take_up(self, replicas: np.ndarray, run: RunDirectory, frame: int) -> Wave:
         """The stored configurations with their velocities, clocks and displacements."""
-        ensemble = Source(run=run, frame=frame).ensemble(replicas, self.spec, first_velocities)
+        ensemble = RunSource(run, frame).ensemble(replicas, self.spec, first_velocities)
         step = np.full(len(replicas), self.spec.frame_steps[frame - 1])
         travelled = np.zeros_like(ensemble.positions) if self.spec.unwrapped else None
         for row in np.flatnonzero(~ensemble.failed):

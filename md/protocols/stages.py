@@ -99,7 +99,18 @@ class Advance:
     frame: int | None = None
 
 
-Stage = Relax | Advance
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A stage in which nothing happens but that a frame is seen.
+
+    Attributes:
+        frame: its number.
+    """
+
+    frame: int
+
+
+Stage = Relax | Advance | Look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +204,9 @@ def carry(protocol: Protocol, engine: Engine, wave: Wave, first: int, last: int)
         acting = protocol.externals(number, wave)
         if isinstance(stage, Relax):
             ensemble = engine.minimize(wave.ensemble, stage.fmax, acting).ensemble
-        else:
+        elif isinstance(stage, Advance):
             ensemble = engine.integrate(wave.ensemble, stage.until - stage.start, stage.thermostat, acting)
+        else:
+            ensemble = wave.ensemble
         wave = protocol.end(number, replace(wave, ensemble=ensemble))
     return wave

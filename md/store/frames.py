@@ -3,30 +3,22 @@
 A frame of the GSD file is a replica, whose number is logged; OVITO (3.15.2 and later), HOOMD-blue and gsd open it.
 Single precision, three dimensions and a centred box are the schema's: the exact positions and box go beside it, as
 logged quantities. What is the same as in the first GSD frame is not written again; readers of the schema look there.
-
-The chunks are written and read one by one with gsd's file layer: 0.04 ms a configuration of 64 particles, where
-``gsd.hoomd``, which builds and compares a frame object each, takes 0.4.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import gsd.fl
 import numpy as np
 
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import SPECIES_NAMES
-from vitrify.md.store.checkpoint import PARTIAL
+from vitrify.md.store.gsd_file import GsdFile, write_gsd
 
-SCHEMA, SCHEMA_VERSION = "hoomd", (2, 0)
-_EXACT = "log/particles/position64"
-_REPEATED = frozenset(
+EXACT = "log/particles/position64"
+SHARED = frozenset(
     {"configuration/dimensions", "configuration/box", "particles/N", "particles/types", "particles/typeid"}
     | {"log/frame", "log/kt_set", "log/box64", "log/periodic"}
 )
@@ -100,46 +92,7 @@ def write_frame_file(path: Path, frame: int, configurations: Iterable[tuple[int,
         ValueError: when some have velocities or images and others not.
         OSError: when it cannot be written (a full disk).
     """
-    return write_gsd(path, (({"replica": replica, "frame": frame}, item) for replica, item in configurations))
-
-
-def write_gsd(path: Path, configurations: Iterable[tuple[Mapping[str, int], Configuration]]) -> int:
-    """Write configurations to a GSD file, whole or not at all, each with whole numbers to be logged.
-
-    Returns:
-        How many there were. No file is written for none.
-
-    Raises:
-        ValueError: when some have velocities or images and others not.
-        OSError: when it cannot be written (a full disk).
-    """
-    partial, count = path.with_name(path.name + PARTIAL), 0
-    try:
-        with gsd.fl.open(
-            str(partial), "w", application=f"vitrify {version('vitrify')}", schema=SCHEMA, schema_version=SCHEMA_VERSION
-        ) as file:
-            file.maximum_write_buffer_size = 1 << 26
-            first: dict[str, np.ndarray] = {}
-            for numbers, configuration in configurations:
-                chunks = _chunks(numbers, configuration)
-                if not first:
-                    first = chunks
-                elif chunks.keys() != first.keys():
-                    differ = ", ".join(sorted(chunks.keys() ^ first.keys()))
-                    raise ValueError(f"{path}: got configurations with and without {differ}, expected them alike")
-                for name, data in chunks.items():
-                    if chunks is first or not _stands_in(first, name, data):
-                        file.write_chunk(name, data)
-                file.end_frame()
-                count += 1
-        if count:
-            with gsd.fl.open(str(partial), "r") as file:
-                if file.nframes != count:  # gsd passes over some of a full disk's errors
-                    raise OSError(f"{path}: got {file.nframes} configurations to the disk, expected {count}")
-            os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return count
+    return write_gsd(path, (chunks_of(item, replica, frame) for replica, item in configurations), shared=SHARED)
 
 
 class FrameFile:
@@ -154,19 +107,15 @@ class FrameFile:
     """
 
     def __init__(self, path: Path):
-        self.path = path
+        self.path, self._file = path, GsdFile(path)
         try:
-            self._file = gsd.fl.open(str(path), "r")
-            if self._file.schema != SCHEMA:
-                raise ValueError(f"{path}: got a GSD file of schema {self._file.schema!r}, expected {SCHEMA!r}")
-            places = range(self._file.nframes)
-            self.numbers = [int(self._file.read_chunk(place, "log/replica")[0]) for place in places]
-        except (RuntimeError, OSError, KeyError) as error:
+            self.numbers = [int(self._file.chunk(place, "log/replica")[0]) for place in range(len(self._file))]
+        except (TypeError, IndexError) as error:
             raise ValueError(f"{path}: damaged GSD file ({error})") from error
         self._place = {replica: place for place, replica in enumerate(self.numbers)}
 
     def __len__(self) -> int:
-        return self._file.nframes
+        return len(self.numbers)
 
     def __iter__(self) -> Iterator[tuple[int, Configuration]]:
         for place, replica in enumerate(self.numbers):
@@ -182,37 +131,30 @@ class FrameFile:
     def _at(self, place: int) -> Configuration:
         try:
             return self._configuration(place)
-        except (RuntimeError, OSError, KeyError, IndexError, TypeError) as error:
+        except (TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"{self.path}: damaged GSD file, frame {place} ({error})") from error
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
 
-    def _chunk(self, place: int, name: str) -> Any:
-        """A chunk of a frame; where the frame has none, that of the first; None where that has none either."""
-        for where in (place, 0):
-            if self._file.chunk_exists(where, name):
-                return self._file.read_chunk(where, name)
-        return None
-
     def _configuration(self, place: int) -> Configuration:
-        velocities, images = self._chunk(place, "particles/velocity"), self._chunk(place, "particles/image")
-        along_x, along_y = self._chunk(place, "log/periodic").astype(bool).tolist()
+        velocities, images = self._file.chunk(place, "particles/velocity"), self._file.chunk(place, "particles/image")
+        along_x, along_y = self._file.chunk(place, "log/periodic").astype(bool).tolist()
         return Configuration(
-            positions=self._chunk(place, _EXACT),
-            species=self._chunk(place, "particles/typeid").astype(np.int8),
-            box=self._chunk(place, "log/box64"),
+            positions=self._file.chunk(place, EXACT),
+            species=self._file.chunk(place, "particles/typeid").astype(np.int8),
+            box=self._file.chunk(place, "log/box64"),
             periodic=(along_x, along_y),
-            step=int(self._chunk(place, "configuration/step")[0]),
-            kt_set=float(self._chunk(place, "log/kt_set")[0]),
+            step=int(self._file.chunk(place, "configuration/step")[0]),
+            kt_set=float(self._file.chunk(place, "log/kt_set")[0]),
             velocities=None if velocities is None else velocities[:, :2].astype(np.float64),
             images=None if images is None else images[:, :2],
         )
 
 
-def _chunks(numbers: Mapping[str, int], configuration: Configuration) -> dict[str, np.ndarray]:
-    """A configuration as chunks of the schema."""
+def chunks_of(configuration: Configuration, replica: int, frame: int) -> dict[str, np.ndarray]:
+    """A configuration as chunks of the schema, with the numbers of its replica and frame."""
     positions, box, species = configuration.positions, configuration.box, configuration.species
     count = len(positions)
     centred = np.zeros((count, 3), dtype=np.float32)
@@ -233,19 +175,15 @@ def _chunks(numbers: Mapping[str, int], configuration: Configuration) -> dict[st
         chunks["particles/velocity"] = _three(configuration.velocities, np.float32)
     if configuration.images is not None:
         chunks["particles/image"] = _three(configuration.images, np.int32)
-    chunks |= {f"log/{name}": np.array([value], dtype=np.int64) for name, value in numbers.items()}
     chunks |= {
+        "log/replica": np.array([replica], dtype=np.int64),
+        "log/frame": np.array([frame], dtype=np.int64),
         "log/kt_set": np.array([configuration.kt_set], dtype=np.float64),
         "log/box64": np.asarray(box, dtype=np.float64),
         "log/periodic": np.array(configuration.periodic, dtype=np.uint8),
-        _EXACT: np.ascontiguousarray(positions, dtype=np.float64),
+        EXACT: np.ascontiguousarray(positions, dtype=np.float64),
     }
     return chunks
-
-
-def _stands_in(first: Mapping[str, np.ndarray], name: str, data: np.ndarray) -> bool:
-    """Whether a chunk need not be written, since the first frame has the same."""
-    return name in _REPEATED and np.array_equal(first[name], data, equal_nan=data.dtype.kind == "f")
 
 
 def _three(columns: np.ndarray, kind: type) -> np.ndarray:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-HOW = frozenset({"engine", "device"})
-"""Fields of a spec that say how a run is made, not what it is; the engine counts as the one that was taken."""
+HOW = frozenset({"engine", "device", "files"})
+"""Fields of a spec that say how a run is made, not what it is: the engine counts as the one that was taken, imported
+files by their check sums."""
 
 BATCH = frozenset({"replicas", "first_replica"})
 """Fields that may differ between batches of one ensemble."""

@@ -186,7 +186,7 @@ class RunDirectory:
 def is_run_of(settings: Mapping, path: Path) -> bool:
     """Whether a directory holds a run of these settings; False where there is none, ValueError where it is another's.
 
-    Engine and device may change between launches: they say how, not what.
+    Engine, device and the place of imported files may change between launches: they say how, not what.
     """
     if not (path / SPEC).exists():
         return False

@@ -53,8 +53,8 @@ class MixtureOptions:
         typer.Option(
             "--from",
             help="Begin with stored configurations, replica by replica: RUN@frame such as run@200, RUN@kT such as "
-            "run@0.5, or RUN for its last. Replicas, particles, density and composition are then the run's.",
-            metavar="RUN[@WHICH]",
+            "run@0.5, or RUN for its last; or FILE.gsd, its last frame. Particles, density and composition are theirs.",
+            metavar="RUN[@WHICH]|FILE.gsd",
         ),
     ] = None
     replicas: Annotated[
@@ -240,7 +240,8 @@ def summarise(run: RunDirectory, say: Callable[[str], None] = typer.echo) -> Non
     if run.spec["inherent"] and np.isfinite(energies).any():
         error = f" +- {np.std(energies, ddof=1) / np.sqrt(well):.4f}" if well > 1 else ""
         kt = table["kt_set"][last][0]
-        say(f"E_IS(kT {kt:g}) = {np.nanmean(energies):.4f}{error} per particle, truncated and not shifted")
+        where = f"E_IS(kT {kt:g})" if np.isfinite(kt) else "E_IS"
+        say(f"{where} = {np.nanmean(energies):.4f}{error} per particle, truncated and not shifted")
         stuck = int((~table["converged"]).sum())
         if stuck:
             fmax = run.spec["fmax"]

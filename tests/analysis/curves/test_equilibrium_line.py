@@ -1,14 +1,16 @@
 """The equilibrium line, fictive temperatures, departures and their law, on ramps whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from vitrify.analysis.curves.cooling_curve import CoolingCurve
-from vitrify.analysis.curves.equilibrium import Equilibrium
+from vitrify.analysis.curves.equilibrium import Equilibrium, no_drift
 from vitrify.analysis.curves.equilibrium_line import line_through_liquids, line_through_ramp
 from vitrify.analysis.curves.fictive import departure, memory
 from vitrify.analysis.curves.rate_law import rate_law
-from vitrify.analysis.statistics import mean_and_error
+from vitrify.analysis.statistics import Estimate, mean_and_error
 
 A, B = -3.75, -0.065
 KT = 2.0 - 0.04875 * np.arange(1, 41)
@@ -122,3 +124,12 @@ def test_the_law_counts_liquids_shared_by_all_ramps_once():
     assert not law.extrapolates(0.01)
     with pytest.raises(ValueError, match="at one rate"):
         rate_law([0.02, 0.02], [0.8, 0.8], [{}, {}])
+
+
+def test_a_drift_is_judged_by_students_t():
+    """Of 16 replicas without drift 0.27 % are beyond three errors, as for a normal one: 3.586 of their own errors."""
+    drift = Estimate(mean=np.array(0.0034), error=np.array(0.001), replicas=np.array(16))
+    assert no_drift(drift, 3.0)
+    assert not no_drift(replace(drift, mean=np.array(0.0036)), 3.0)
+    assert not no_drift(replace(drift, replicas=np.array(5000)), 3.0)
+    assert no_drift(replace(drift, replicas=np.array(1), error=np.array(np.nan)), 3.0)

@@ -8,9 +8,12 @@ from vitrify.analysis.dynamics.results import results
 from vitrify.analysis.report.tables import read_contents, read_table
 from vitrify.analysis.results import Options
 from vitrify.md.protocols.annealing import AnnealingSpec, anneal
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.cli import main
 
-TABLES = {"dynamics.csv", "tau_alpha.csv", "settling.csv", "relaxation_laws.csv", "falling_out.csv"}
+TABLES = {
+    "dynamics.csv", "tau_alpha.csv", "relaxation_times.csv", "settling.csv", "relaxation_laws.csv", "falling_out.csv",
+}  # fmt: skip
 FIGURES = {"msd.png", "fs.png", "overlap.png", "tau_alpha.png"}
 
 
@@ -23,7 +26,7 @@ def test_tables_figures_and_captions(liquids, tmp_path):
     assert all(contents[name]["caption"].endswith(".") for name in TABLES)
     assert all((out / "figures" / name).with_suffix(".svg").exists() for name in FIGURES)
     assert seen[-1] == (5 * 6 * 25, 5 * 6 * 25)
-    times = read_table(out / "tau_alpha.csv")
+    times = read_table(out / "relaxation_times.csv")
     assert len(times["kt"]) == 5 * 2 * 3 * 2
     chosen = (times["correlation"] == "fs") & (times["species"] == "all") & (times["displacement"] == "plain")
     truth = 0.3 * np.exp(1.5 / (times["kt"][chosen] - 0.25))
@@ -32,8 +35,13 @@ def test_tables_figures_and_captions(liquids, tmp_path):
     assert settling["kt"].tolist() == [0.5, 0.6, 0.8, 1.0, 1.2]
     assert settling["waited"].tolist() == [2.5] * 5
     laws = read_table(out / "relaxation_laws.csv")
-    vft = (laws["law"] == "vft") & (laws["correlation"] == "fs") & (laws["displacement"] == "plain")
-    assert laws["low_3"][vft] < 0.25 < laws["high_3"][vft]
+    kt_0 = (laws["parameter"] == "kt_0") & (laws["correlation"] == "fs") & (laws["displacement"] == "plain")
+    assert laws["value_low"][kt_0] < 0.25 < laws["value_high"][kt_0]
+    of_a = read_table(out / "tau_alpha.csv")
+    chosen = (
+        (times["correlation"] == "overlap") & (times["species"] == "A") & (times["displacement"] == "cage-relative")
+    )
+    assert of_a["overlap_cage_relative"].tolist() == times["tau"][chosen].tolist()
     assert any(line.startswith("M = 20,000 falls out at kT 0.") for line in lines)
     assert any("kT 0.5: waited 2.5 tau before it was followed, " in line for line in lines)
 
@@ -70,6 +78,13 @@ def test_a_run_that_cannot_be_followed_is_a_note(liquids, tmp_path, fields, repl
     beside = results([run, liquids[0]], Options(wave_number=5.0))
     assert [said in line for line in beside.notes if line.startswith("no dynamics: ")] == [True]
     assert beside.tables["settling.csv"].columns["kt"] == [0.5]
+
+
+def test_a_run_under_way_is_said(liquids):
+    (liquids[0].path / "DONE").unlink()
+    found = results([RunDirectory.open(liquids[0].path)], Options(wave_number=5.0))
+    assert "kt-0.5: not finished, dynamics are of the frames stored so far" in found.notes
+    assert found.tables["settling.csv"].columns["kt"] == [0.5]
 
 
 def test_a_run_of_the_engine_by_the_command_line(tmp_path, capsys):

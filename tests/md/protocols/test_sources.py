@@ -62,7 +62,7 @@ def test_a_part_of_the_source_and_a_replica_it_lacks(liquid, tmp_path):
     for name, column in part.table.items():
         np.testing.assert_array_equal(column, whole.table[name][own], err_msg=name)
     (failure,) = part.provenance["failures"]
-    assert (failure["replica"], failure["reason"]) == (3, "liquid has no replica 3 at frame 4")
+    assert (failure["replica"], failure["reason"]) == (3, f"{liquid.path} has no replica 3 at frame 4")
 
 
 def test_a_run_from_a_source_resumes_bit_for_bit(liquid, tmp_path):
