@@ -48,12 +48,24 @@ def knows_particles(classifier: Classifier) -> bool:
 
 
 def model_columns(classifier: Classifier, name: str) -> Mapping[str, Column]:
-    """The columns of a network as the page of ``vitrify view`` takes them, ``NAME: contribution`` and so on."""
+    """The columns of a network as the page of ``vitrify view`` takes them, ``NAME: contribution`` and so on.
+
+    Raises:
+        ValueError: for a kind that says nothing of single particles.
+    """
+
+    if not knows_particles(classifier):
+        raise ValueError(
+            f"{name}: a {classifier.architecture.name} says nothing of single particles, expected cnn or mpnn"
+        )
+    last: list[tuple[Surroundings, dict[str, np.ndarray]]] = []
 
     def column(what: str) -> Column:
         def measure(around: Surroundings) -> np.ndarray:
-            seen = Configurations.of([around.configuration], [np.nan])
-            return particle_numbers(classifier, seen)[what][0]
+            if not last or last[0][0] is not around:  # all columns of a configuration are asked for in turn
+                seen = Configurations.of([around.configuration], [np.nan])
+                last[:] = [(around, particle_numbers(classifier, seen))]
+            return last[0][1][what][0]
 
         return Column(label=f"{name}: {LABELS[what]}", measure=measure)
 

@@ -47,7 +47,7 @@ def convolved(picture: Array, kernels: Array) -> Array:
     return jnp.fft.irfft2(product, s=shape)
 
 
-def placed(patches: Array, shape: tuple[int, int]) -> Array:
+def placed(patches: Array, shape: tuple[int, ...]) -> Array:
     """Patches (..., odd, odd) on an empty canvas, their middles at pixel (0, 0), wrapped around."""
     half = patches.shape[-1] // 2
     place = jnp.arange(-half, half + 1)
