@@ -53,7 +53,6 @@ def model_columns(classifier: Classifier, name: str) -> Mapping[str, Column]:
     Raises:
         ValueError: for a kind that says nothing of single particles.
     """
-
     if not knows_particles(classifier):
         raise ValueError(
             f"{name}: a {classifier.architecture.name} says nothing of single particles, expected cnn or mpnn"
