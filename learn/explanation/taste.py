@@ -22,6 +22,9 @@ from vitrify.md.randomness import Purpose, stream
 
 KINDS = ("random", "slope")
 
+FELL_BACK = 1e-3
+"""A quench in which no particle went farther than this ended where it came from [sigma_AA]."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WalkSpec:
@@ -100,8 +103,9 @@ def walk(
     for step in range(1, spec.steps + 1):
         kicked = np.stack([now + _kick(rng, classifier, now, start, box, spec) for _ in range(spec.trials)])
         trial, energies = _quenched(kicked, start, engine)
-        logits = _logits(classifier, trial, start)
-        logits = np.where(np.abs(energies - taken[0][3]) <= spec.tolerance, logits, -np.inf)
+        gone = np.abs(minimum_image(trial - now, box)).max(axis=(1, 2))
+        offered = (np.abs(energies - taken[0][3]) <= spec.tolerance) & (gone > FELL_BACK)
+        logits = np.where(offered, _logits(classifier, trial, start), -np.inf)
         best = int(np.argmax(logits))
         if logits[best] > -np.inf and rng.random() < np.exp(min(0.0, (logits[best] - logit) / spec.softness)):
             now = now + minimum_image(trial[best] - now, box)
