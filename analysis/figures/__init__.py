@@ -25,7 +25,7 @@ from vitrify.analysis.figures.explanations import (
     score_walk_figure,
 )
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
-from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
+from vitrify.analysis.figures.scores import Roc, matrix_figure, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
 from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
 
@@ -54,6 +54,7 @@ __all__ = [
     "energies_figure",
     "error_bar_figure",
     "filter_figure",
+    "matrix_figure",
     "profile_figure",
     "radial_distribution_figure",
     "relaxation_time_figure",
