@@ -63,18 +63,18 @@ def correlations(
 def rank_correlation(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
     """Spearman's rank correlation with its interval, by Fisher's transformation.
 
+    There is no interval, NaN, for fewer than four numbers, or where ranks agree in full.
+
     Source: D. G. Bonett and T. A. Wright, Psychometrika 65, 23 (2000), for the standard error.
 
-    >>> r, low, high = rank_correlation(np.arange(20.0), np.arange(20.0) ** 3)
-    >>> r, high
-    (1.0, 1.0)
+    >>> r, low, high = rank_correlation(np.arange(20.0) ** 3, np.arange(20.0) // 2)
+    >>> low > 0.95, high < 1.0
+    (True, True)
     """
     r = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
-    if len(x) < 4 or not np.isfinite(r):
+    if len(x) < 4 or not abs(r) < 1 - 1e-12:
         return r, float("nan"), float("nan")
     half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt((1 + r**2 / 2) / (len(x) - 3))
-    if abs(r) >= 1 - 1e-12:
-        return float(round(r)), float(round(r)), float(round(r))
     z = np.arctanh(r)
     return r, float(np.tanh(z - half)), float(np.tanh(z + half))
 

@@ -215,8 +215,13 @@ class Harmonic(nnx.Module):
         """What the two layers make of each pixel (B, P, Q, width); the share of each pixel in the dots' mean."""
         picture, counted = inputs["picture"], inputs["counted"]
         x = jnp.moveaxis(jnp.concatenate([self.channels(inputs), picture], axis=1), 1, -1)
-        x = nnx.gelu(self.second(nnx.gelu(self.first(x))))
+        # Less what the layers make of the average surroundings: else all configurations share a large constant, whose
+        # swings drown what they differ by as training begins.
+        x = self._layers(x) - self._layers(jnp.zeros(x.shape[-1], x.dtype))
         return x, counted / jnp.maximum(counted.sum(axis=(2, 3), keepdims=True), 1e-9)
+
+    def _layers(self, x: Array) -> Array:
+        return nnx.gelu(self.second(nnx.gelu(self.first(x))))
 
     def channels(self, inputs: Mapping[str, Array]) -> Array:
         """(B, filters, P, Q): what the filters see, round ones first, in units in which dots differ by about one."""

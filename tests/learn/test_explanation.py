@@ -6,11 +6,14 @@ from flax import nnx
 from scipy.stats import spearmanr
 
 from vitrify.learn.artificial import ArtificialSpec, artificial
+from vitrify.learn.checkpoint import Model, Training
 from vitrify.learn.classifier import Classifier, flat
 from vitrify.learn.explanation.descriptors import correlations, energy_bins, rank_correlation
+from vitrify.learn.explanation.explain import Question, explain
 from vitrify.learn.explanation.particles import particle_numbers
 from vitrify.learn.explanation.taste import WalkSpec, slope, walk
 from vitrify.learn.models import get_architecture
+from vitrify.learn.verdict import PartScore, Verdict
 from vitrify.md.engines.registry import get_engine
 from vitrify.md.model import A, B, kob_andersen_pairs, minimum_image, pair_energies_and_forces
 
@@ -135,3 +138,25 @@ def test_a_walk_raises_the_score_at_one_energy(kind, engine):
         )
         assert energies.mean() == pytest.approx(energy, abs=1e-9)
         assert np.abs(forces).max() < 1e-5
+
+
+def test_a_model_explained_leaves_tables_figures_and_notes(toy, engine, tmp_path):
+    part = PartScore(configurations=28, loss=0.1, accuracy=1.0, auc=1.0, majority=0.5)
+    model = Model(
+        path=tmp_path,
+        name="toy",
+        classifier=random_classifier(CNN, toy.configurations),
+        training=Training.of(toy, CNN, CNN.recipe, seed=1),
+        digest="",
+        verdict=Verdict(train=part, validation=part),
+    )
+    found = explain(model, toy, engine, Question(artificial=0, steps=2, seed=1))
+    assert {"descriptors.csv", "metrics.csv", "particles.csv"} <= set(found.tables)
+    assert {"correlations.png", "filters.png", "particles_contribution.png"} <= set(found.figures)
+    assert found.tables["metrics.csv"].columns["descriptor"]
+    assert len(found.tables["particles.csv"].columns["x"]) == 200
+    assert all(len(set(map(len, table.columns.values()))) == 1 for table in found.tables.values())
+    assert any("no walks" in note for note in found.notes)  # instantaneous positions
+    other = replace(toy, classes=("gas", "lattice"))
+    with pytest.raises(ValueError, match="got gas, lattice, expected liquid, glass as in training"):
+        explain(model, other, engine, Question(seed=1))
