@@ -103,12 +103,13 @@ def walk(
     for step in range(1, spec.steps + 1):
         kicked = np.stack([now + _kick(rng, classifier, now, start, box, spec) for _ in range(spec.trials)])
         trial, energies = _quenched(kicked, start, engine)
-        gone = np.abs(minimum_image(trial - now, box)).max(axis=(1, 2))
-        offered = (np.abs(energies - taken[0][3]) <= spec.tolerance) & (gone > FELL_BACK)
+        gone = minimum_image(trial - now, box)
+        gone -= gone.mean(axis=1, keepdims=True)  # a kick sets the whole adrift, which is no change
+        offered = (np.abs(energies - taken[0][3]) <= spec.tolerance) & (np.abs(gone).max(axis=(1, 2)) > FELL_BACK)
         logits = np.where(offered, _logits(classifier, trial, start), -np.inf)
         best = int(np.argmax(logits))
         if logits[best] > -np.inf and rng.random() < np.exp(min(0.0, (logits[best] - logit) / spec.softness)):
-            now = now + minimum_image(trial[best] - now, box)
+            now = now + gone[best]
             logit, energy = float(logits[best]), float(energies[best])
             taken.append((step, now, logit, energy))
         if progress is not None:
