@@ -95,5 +95,6 @@ def choices_figure(found: Sequence[Choice]) -> Figure:
         axes.set_ylabel(TEMPERATURE_LABEL)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    grid[0].legend(loc="lower left", fontsize=9, ncols=2)
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", fontsize=10, ncols=len(curves))
     return figure
