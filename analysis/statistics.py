@@ -256,7 +256,7 @@ def bootstrap_interval(
     return Interval(low=float(low), high=float(high), level=level, undefined=resamples - len(known))
 
 
-def wilson_interval(successes: float, trials: int, level: float = 0.95) -> Interval:
+def wilson_interval(successes: float, trials: float, level: float = 0.95) -> Interval:
     """Interval of a proportion, such as an accuracy: Wilson's score interval, sound near 0 and 1 and for few trials.
 
     Source: E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927).

@@ -14,7 +14,8 @@ from vitrify.analysis.analyze import analyze
 from vitrify.analysis.results import Options
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.datasets import Dataset, open_dataset, save_dataset
-from vitrify.learn.evaluate import Evaluation, evaluate_all
+from vitrify.learn.evaluate import Evaluation
+from vitrify.learn.evaluations import evaluate_all
 from vitrify.learn.fit import fit
 from vitrify.learn.models import get_architecture
 from vitrify.learn.sources import Source, build_dataset

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import j0
 
 from vitrify.analysis.curves.cooling_curve import curve_from_tables, require_different_replicas
-from vitrify.analysis.dynamics.displacements import displacements, frame_pairs, require_unwrapped
+from vitrify.analysis.dynamics.displacements import common_pairs, displacements, require_unwrapped
 from vitrify.analysis.statistics import Estimate, mean_and_error
 from vitrify.analysis.structure.structure_factor import structure_factor
 from vitrify.analysis.structure.surroundings import Surroundings
@@ -94,7 +94,7 @@ class Dynamics:
         wave_number: k of F_s [1/sigma_AA].
         radius: a of the overlap [sigma_AA].
         waited: time at kT before the first origin [tau], after the ramp down from a hot liquid.
-        followed: time from the first origin to the last frame [tau].
+        followed: time from the first frame to the last [tau].
         energy: E_IS over all frames [eps_AA per particle, not shifted].
         drift: E_IS of the second half of the frames minus that of the first: zero within its error once settled.
     """
@@ -140,7 +140,7 @@ def dynamics(
             replica, whose scatter is not known.
     """
     require_followed(runs)
-    pairs, spec = frame_pairs(runs[0]), runs[0].spec
+    pairs, spec = common_pairs(runs), runs[0].spec
     place = {lag: number for number, lag in enumerate(pairs)}
     origins = np.array([len(both) for both in pairs.values()])
     sums: dict[tuple[int, int], Array] = {}
@@ -165,7 +165,7 @@ def dynamics(
         wave_number=wave_number,
         radius=radius,
         waited=(int(spec["equilibration_steps"]) - ramped) * tau,
-        followed=int(spec["steps"]) * tau,
+        followed=min(float(np.ptp(run.table["step"])) for run in runs) * tau,
         energy=mean_and_error(mean_and_error(energies.T).mean),
         drift=mean_and_error(halves[1] - halves[0]),
     )
@@ -174,10 +174,10 @@ def dynamics(
 def require_followed(runs: Sequence[RunDirectory]) -> None:
     """Raise ValueError unless the batches of one liquid hold what :func:`dynamics` needs, saying what is missing."""
     require_different_replicas(runs)
+    (first, _), *_ = next(iter(common_pairs(runs).values()))
     count = 0
     for run in runs:
-        first = next(iter(frame_pairs(run).values()))[0]
-        require_unwrapped(run, first[0])
+        require_unwrapped(run, first)
         count += len(run.stored_replicas(run.stored_frames()[-1]))
     if count < 2:
         raise ValueError(f"{runs[0].path}: got {count} replica(s), expected at least 2: one shows no scatter")

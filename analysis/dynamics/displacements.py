@@ -85,6 +85,21 @@ def frame_pairs(run: RunDirectory) -> dict[int, list[tuple[int, int]]]:
     return dict(sorted(found.items()))
 
 
+def common_pairs(runs: Sequence[RunDirectory]) -> dict[int, list[tuple[int, int]]]:
+    """The pairs of frames that every batch of an ensemble has stored: some may still be under way.
+
+    Raises:
+        ValueError: as :func:`frame_pairs`, or when there is none.
+    """
+    every = [frame_pairs(run) for run in runs]
+    kept = {lag: [pair for pair in both if all(pair in one.get(lag, ()) for one in every)]
+            for lag, both in every[0].items()}  # fmt: skip
+    found = {lag: both for lag, both in kept.items() if both}
+    if not found:
+        raise ValueError(f"{runs[0].path}: got no pair of frames that its other batches have stored too")
+    return found
+
+
 def displacements(run: RunDirectory, pairs: Mapping[int, Sequence[tuple[int, int]]]) -> Iterator[Displacement]:
     """The displacements of every pair of frames and every replica that reached all of them.
 

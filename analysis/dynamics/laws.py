@@ -91,7 +91,7 @@ class Law:
         Args:
             rate: cooling rate [eps_AA / tau].
 
-        Source: P. G. Debenedetti and F. H. Stillinger, Nature 410, 259 (2001), on the lag behind a cooling rate; M.
+        Source: P. G. Debenedetti and F. H. Stillinger, Nature 410, 259 (2001), on falling out of equilibrium; M.
         Reiner, Phys. Today 17, 62 (1964), the number.
         """
         value = _falls_out(self.form, self.parameters, rate)

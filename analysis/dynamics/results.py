@@ -20,7 +20,7 @@ from vitrify.analysis.dynamics.correlations import (
     first_peak,
     require_followed,
 )
-from vitrify.analysis.dynamics.displacements import frame_pairs
+from vitrify.analysis.dynamics.displacements import common_pairs
 from vitrify.analysis.dynamics.falling_out import RAMPS, Ramp, falling_out_rows
 from vitrify.analysis.dynamics.laws import FORMS, Law, fit_law
 from vitrify.analysis.dynamics.relaxation import DECAYS, LEVEL, RelaxationTime, relaxation_times
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MAIN = ("fs", "A", "cage-relative")
 """What tau_alpha means where nothing else is said: F_s of A at the first peak of S_AA(k), as usual, but cage-relative:
-the plain one of hot liquids falls to 1/e by waves as long as the box, before any particle has left its cage."""
+the plain one falls largely by waves as long as the box, sooner than particles leave their neighbours."""
 
 ENOUGH = 2.0
 """A liquid that waited for less than so many tau_alpha before it was followed is named in a note."""
@@ -107,6 +107,9 @@ def _followed(found: Results, runs: Sequence[RunDirectory]) -> list[list[RunDire
             found.notes.append(f"no dynamics: {error}")
         else:
             followed.append(group)
+            under_way = ", ".join(run.name for run in group if not run.finished)
+            if under_way:
+                found.notes.append(f"{under_way}: not finished, dynamics are of the frames stored so far")
     return followed
 
 
@@ -114,7 +117,9 @@ def _counter(groups: Sequence[Sequence[RunDirectory]], progress: Progress | None
     """What is called for each displacement measured."""
     if progress is None:
         return None
-    total = sum(len(run.replicas) * sum(map(len, frame_pairs(run).values())) for group in groups for run in group)
+    total = sum(
+        sum(len(run.replicas) for run in group) * sum(map(len, common_pairs(group).values())) for group in groups
+    )
     done = 0
 
     def told() -> None:

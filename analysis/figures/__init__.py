@@ -18,7 +18,7 @@ from vitrify.analysis.figures.curves import (
 from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
 from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
-from vitrify.analysis.figures.scores import Roc, roc_figure, score_figure
+from vitrify.analysis.figures.scores import Roc, matrix_figure, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
 from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
 
@@ -43,6 +43,7 @@ __all__ = [
     "effects_on_curves_figure",
     "energies_figure",
     "error_bar_figure",
+    "matrix_figure",
     "profile_figure",
     "radial_distribution_figure",
     "relaxation_time_figure",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from vitrify.learn.datasets import Dataset
     from vitrify.learn.evaluate import Evaluation
+    from vitrify.learn.scores import Score
 
 Force = Annotated[bool, typer.Option("--force", help="Replace the directory that is there.")]
 
@@ -90,7 +92,7 @@ def dataset(
 def evaluate(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model directories.")],
     on: Annotated[list[Path], typer.Option(help="Dataset directories; give --on once for each.")],
-    out: Annotated[Path, typer.Option(help="Where accuracy.csv, auc.csv, predictions.csv and the figures go.")],
+    out: Annotated[Path, typer.Option(help="Where the matrix, scores, differences, predictions and figures go.")],
     part: Annotated[str, typer.Option(help="test, or all for a dataset no model was trained on.")] = "test",
     null_permutations: Annotated[
         int, typer.Option(help="Shuffles of the labels for the p-value of the null test; 0 for none.")
@@ -98,14 +100,20 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="What bootstrap and null test derive from.")] = 1,
     force: Force = False,
 ) -> None:
-    """Test models on configurations of replicas they have never seen: accuracy and AUC with 95 % intervals."""
+    """Test models on configurations of replicas they have never seen: the train x test matrix with 95 % intervals.
+
+    Give linear models along with networks: the difference of each to each of these yardsticks has an interval, too.
+    """
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import open_dataset
-    from vitrify.learn.evaluate import evaluate_all
+    from vitrify.learn.evaluations import differences, evaluate_all
     from vitrify.md.store.product import require_free
 
     require_free(out, "evaluation.toml", force=force)
     trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]
+    for kind, names in (("model", [one.name for one in trained]), ("dataset", [one.name for one in data_sets])):
+        if len(set(names)) < len(names):
+            raise ValueError(f"{kind}s: got {', '.join(names)}, expected names that differ: tables go by them")
     with _progress_bar() as bar:
         task = bar.add_task("testing", total=len(trained) * len(data_sets), note="")
         evaluations = evaluate_all(
@@ -118,7 +126,7 @@ def evaluate(
             force=force,
             report=lambda evaluation: bar.update(task, advance=1, note=evaluation.title),
         )
-    _show_scores(evaluations)
+    show_scores(evaluations, differences(evaluations, seed=seed))
 
 
 def _progress_bar() -> Progress:
@@ -137,18 +145,29 @@ def _show_balance(built: Dataset) -> None:
     Console(soft_wrap=True).print(table)
 
 
-def _show_scores(evaluations: list[Evaluation]) -> None:
+def show_scores(evaluations: Sequence[Evaluation], found: Sequence[Mapping]) -> None:
+    """Scores and differences, a line each; a model that did not learn its training part in red."""
     console = Console(soft_wrap=True, highlight=False)
-    for found in evaluations:
-        accuracy, auc = (
-            f"{score.value:.3f} [{score.interval.low:.3f}, {score.interval.high:.3f}]"
-            for score in (found.accuracy, found.auc)
+    for one in evaluations:
+        null = "" if np.isnan(one.p_value) else f", p {one.p_value:.2g} (null test)"
+        line = (
+            f"{one.model} ({one.architecture}, trained on {one.trained_on}, {one.trained_positions} positions) on "
+            f"{one.dataset}, {one.positions} positions: AUC {_in_words(one.auc)}{null}, accuracy "
+            f"{_in_words(one.accuracy)}; {len(one.rows)} configurations of {len(set(one.origin.tolist()))} replicas; "
+            f"AUC on its training part {one.verdict.train.auc:.3f}"
         )
-        left_out = f", {found.left_out} seen in training left out" if found.left_out else ""
-        null = "" if np.isnan(found.p_value) else f", p {found.p_value:.2g} (null test)"
+        left_out = f"; {one.left_out} seen in training left out" if one.left_out else ""
+        console.print(line + left_out, markup=False, style=None if one.learnt else "red")
+    for row in found:
         console.print(
-            f"{found.model} ({found.architecture}, trained on {found.trained_on}, {found.trained_positions} positions) "
-            f"on {found.dataset}, {found.positions} positions: accuracy {accuracy}, AUC {auc}{null}; "
-            f"{len(found.rows)} configurations of {len(set(found.origin))} replicas{left_out}",
+            f"{row['model']} less {row['yardstick']} ({row['of']}) on {row['dataset']}: AUC {row['difference']:+.3f} "
+            f"[{row['low']:+.3f}, {row['high']:+.3f}]",
             markup=False,
+            style=None if row["learnt"] else "red",
         )
+    for note in dict.fromkeys(note for one in evaluations for note in one.notes):
+        console.print(note, markup=False, style="red" if "did not learn" in note else None)
+
+
+def _in_words(score: Score) -> str:
+    return f"{score.value:.3f} [{score.interval.low:.3f}, {score.interval.high:.3f}]"

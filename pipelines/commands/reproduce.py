@@ -15,15 +15,21 @@ class Question(StrEnum):
     MD = "md"
     QUENCH = "quench"
     TUNE = "tune"
+    LEARN = "learn"
 
 
 def benchmark(
     question: Annotated[
         Question,
-        typer.Argument(help="md: particle-steps per second; quench: cost of a minimum; tune: fastest skin and block."),
+        typer.Argument(
+            help="md: particle-steps per second; quench: cost of a minimum; tune: fastest skin and block; learn: "
+            "configurations a second that networks are trained on."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="Directory for benchmark.json.")] = None,
-    particles: Annotated[int, typer.Option(help="N of one replica, at rho 1.2; quench adds N = 1080.")] = 4320,
+    particles: Annotated[
+        int | None, typer.Option(help="N of one replica, at rho 1.2 (4320; learn: 1080); quench adds N = 1080.")
+    ] = None,
     replicas: Annotated[
         int | None, typer.Option(help="Replicas at once (md and tune: one a core, quench: 8; on a GPU 1,024).", min=1)
     ] = None,
@@ -31,7 +37,13 @@ def benchmark(
         float | None, typer.Option(help="Temperature of the liquid [eps_AA]; md and tune 0.4, quench 1.0.")
     ] = None,
     steps: Annotated[int, typer.Option(help="md: time steps a round.", min=1)] = 2000,
-    rounds: Annotated[int, typer.Option(help="md: how often each contender has its turn.", min=1)] = 5,
+    updates: Annotated[int, typer.Option(help="learn: updates a round.", min=1)] = 20,
+    model: Annotated[list[str] | None, typer.Option(help="learn: a network, as cnn; repeated; all by default.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="learn: options and recipe, as pixels=120, for networks that have them."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(help="md, learn: how often each contender has its turn.", min=1)] = 5,
     settle_steps: Annotated[
         int, typer.Option(help="Steps from kT 2.0 to the liquid's kT, then as many there, before the clock.", min=1)
     ] = 10_000,
@@ -43,8 +55,21 @@ def benchmark(
     tune tries neighbour-list skins, and on a GPU block sizes, of the replica engine for systems of N particles; runs of
     that size that begin afterwards on this machine take the fastest.
     """
+    if question is Question.LEARN:
+        from vitrify.pipelines.benchmark.learning import benchmark_learn
+
+        benchmark_learn(
+            models=model or (),
+            settings=settings or (),
+            particles=particles or 1080,
+            updates=updates,
+            rounds=rounds,
+            out=out,
+        )
+        return
     from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench, tune
 
+    particles = particles or 4320
     if question is Question.MD:
         benchmark_md(
             particles=particles,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vitrify.learn.datasets import save_dataset
-from vitrify.learn.evaluate import evaluate, evaluate_all, training_score
+from vitrify.learn.evaluate import evaluate, null_score
+from vitrify.learn.evaluations import differences, evaluate_all, roc_curve
 from vitrify.learn.fit import fit
 from vitrify.learn.models import get_architecture
 
@@ -89,50 +90,95 @@ def test_other_classes_are_refused(model, saved):
         evaluate(model, replace(saved, classes=("glass", "liquid")), seed=1)
 
 
+def test_a_model_that_did_not_learn_its_training_part_says_so(model, saved):
+    verdict = replace(model.verdict, learnt=False, reason="training AUC 0.46, below 0.75")
+    found = evaluate(replace(model, verdict=verdict), saved, seed=1)
+    assert not found.learnt
+    assert "yardstick: did not learn its own training part (training AUC 0.46" in found.notes[0]
+
+
+def test_any_model_is_tested_on_a_null(model, noise):
+    null = replace(noise, classes=("glass-1", "glass-2"), null=True)
+    assert 0.5 in evaluate(model, null, part="all", seed=1).auc.interval
+
+
+def test_another_density_or_composition_is_refused_or_said(model, saved, noise):
+    seen = noise.configurations
+    with pytest.raises(ValueError, match=r"yardstick on noise: density: got 0\.751, expected 0\.826"):
+        evaluate(model, replace(noise, configurations=replace(seen, box=seen.box * 1.049)), part="all", seed=1)
+    other = replace(noise, configurations=replace(seen, species=1 - seen.species))
+    notes = evaluate(model, other, part="all", seed=1).notes
+    assert "noise: has 0.340 of A, yardstick was trained at 0.660" in notes
+
+
+def test_the_null_of_a_class_is_a_half_within_its_interval():
+    rng = np.random.default_rng(1)
+    found = null_score(rng.normal(size=60), np.repeat(np.arange(30), 2), seed=1)
+    assert found is not None
+    assert 0.5 in found.interval
+    assert null_score(np.zeros(3), np.zeros(3), seed=1) is None
+
+
+def test_differences_are_to_every_yardstick_on_the_same_configurations(model, noise, toy):
+    informed = evaluate(model, replace(noise, configurations=toy.configurations, name="data"), part="all", seed=1)
+    blind = replace(evaluate(model, replace(noise, name="data"), part="all", seed=1), model="blind")
+    network = replace(informed, model="network", architecture="cnn")
+    (row,) = differences([network, blind], seed=1)
+    assert (row["model"], row["yardstick"], row["replicas"]) == ("network", "blind", 20)
+    assert row["difference"] == informed.auc.value - blind.auc.value
+    assert 0 < row["low"] < row["difference"] < row["high"]
+    assert len(differences([network, blind, replace(blind, model="both")], seed=1)) == 3
+
+
 def test_tables_and_figures_of_every_model_on_every_dataset(model, saved, noise, tmp_path):
     inherent = save_dataset(replace(noise, positions_taken="inherent"), tmp_path / "noise")
-    found = evaluate_all([model], [saved, inherent], tmp_path / "out", part="all", seed=1, null_permutations=19)
+    other = replace(model, name="other")
+    models = [model, other]
+    found = evaluate_all(models, [saved, inherent], tmp_path / "out", part="all", seed=1, null_permutations=19)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {
-        "accuracy.csv", "auc.csv", "scores.csv", "predictions.csv", "evaluation.toml", "contents.json", "DONE",
-        "roc.png", "auc.png", "accuracy.png", "roc.svg", "auc.svg", "accuracy.svg",
-    }  # fmt: skip
-    accuracy, auc = rows_of(tmp_path / "out" / "accuracy.csv"), rows_of(tmp_path / "out" / "auc.csv")
-    assert [row["dataset"] for row in auc] == ["toy", "noise"]
-    assert [row["positions"] for row in auc] == ["instant", "inherent"]
-    assert {row["trained_positions"] for row in auc} == {"instant"}
-    assert [row["replicas"] for row in auc] == ["3", "20"]
-    assert {row["architecture"] for row in accuracy} == {"linear on energy"}
-    for row, evaluation in zip(accuracy, found, strict=True):
-        assert float(row["low"]) <= float(row["accuracy"]) <= float(row["high"])
-        assert float(row["majority"]) == 0.5
-        assert float(row["accuracy"]) == pytest.approx(evaluation.accuracy.value)
+    figures = {
+        f"{name}.{kind}" for name in ("roc", "auc", "accuracy", "matrix", "differences") for kind in ("png", "svg")
+    }
+    tables = {"matrix.csv", "scores.csv", "differences.csv", "predictions.csv"}
+    assert names == figures | tables | {"evaluation.toml", "contents.json", "DONE"}
     scores = rows_of(tmp_path / "out" / "scores.csv")
-    assert [row["auc"] for row in scores] == [row["auc"] for row in auc]
+    assert [row["dataset"] for row in scores] == ["toy", "noise"] * 2
+    assert [row["positions"] for row in scores[:2]] == ["instant", "inherent"]
+    assert {row["trained_positions"] for row in scores} == {"instant"}
+    assert [row["replicas"] for row in scores[:2]] == ["3", "20"]
+    assert {row["architecture"] for row in scores} == {"linear on energy"}
     # A linear model on an energy that differs: it separates the configurations it was trained on, whatever it is asked.
-    assert [(row["training_accuracy"], row["training_auc"]) for row in scores] == [("1", "1")] * 2
+    assert {(row["train_accuracy"], row["train_auc"], row["learnt"]) for row in scores} == {("1", "1", "True")}
+    for row, evaluation in zip(scores, found, strict=True):
+        assert float(row["accuracy_low"]) <= float(row["accuracy"]) <= float(row["accuracy_high"])
+        assert float(row["majority"]) == 0.5
+        assert float(row["auc"]) == pytest.approx(evaluation.auc.value)
+    matrix = rows_of(tmp_path / "out" / "matrix.csv")
+    assert [row["model"] for row in matrix] == ["yardstick", "other"]
+    assert [matrix[0][name] for name in ("toy", "noise")] == [row["auc"] for row in scores[:2]]
+    assert float(matrix[0]["null_low"]) <= 0.5 <= float(matrix[0]["null_high"])
+    assert [float(row["difference"]) for row in rows_of(tmp_path / "out" / "differences.csv")] == [0.0, 0.0]
     predictions = rows_of(tmp_path / "out" / "predictions.csv")
-    assert len(predictions) == 46
-    for name, row in zip(("toy", "noise"), accuracy, strict=True):
-        right = [line["class"] == line["predicted"] for line in predictions if line["dataset"] == name]
-        assert np.mean(right) == pytest.approx(float(row["accuracy"]))
+    assert len(predictions) == 2 * 46
+    right = [line["class"] == line["predicted"] for line in predictions if line["dataset"] == "noise"]
+    assert np.mean(right) == pytest.approx(float(scores[1]["accuracy"]))
     head = tomllib.loads((tmp_path / "out" / "evaluation.toml").read_text())
     assert head["dataset"]["1"]["digest"] == inherent.digest
     assert head["model"]["0"]["digest"] == model.digest
 
 
-def test_a_training_score_is_that_of_the_models_own_dataset(model, saved, noise):
-    own = saved.rows("train")
-    probability = model.classifier.probabilities(saved.configurations.select(own))
-    assert training_score(model, saved).accuracy == np.mean(probability.argmax(axis=1) == saved.label[own])
-    with pytest.raises(ValueError, match="was trained on toy, got noise"):
-        training_score(model, noise)
+def test_the_roc_curve_passes_every_threshold():
+    rng = np.random.default_rng(2)
+    score, positive = rng.integers(6, size=30) / 6, rng.random(30) < 0.4
+    false, true = roc_curve(score, positive)
+    expected = [[0.0, *((score[own] >= t).mean() for t in np.unique(score)[::-1])] for own in (~positive, positive)]
+    np.testing.assert_allclose([false, true], expected)
 
 
 def test_the_same_seed_gives_the_same_tables(model, noise, tmp_path):
     for name in ("one", "same"):
         evaluate_all([model], [noise], tmp_path / name, part="all", seed=1, null_permutations=9)
-    for name in ("accuracy.csv", "auc.csv", "predictions.csv"):
+    for name in ("matrix.csv", "scores.csv", "predictions.csv"):
         assert (tmp_path / "one" / name).read_text() == (tmp_path / "same" / name).read_text()
 
 

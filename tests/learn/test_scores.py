@@ -1,18 +1,15 @@
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vitrify.analysis.statistics import wilson_interval
-from vitrify.learn.evaluate import roc_curve
-from vitrify.learn.scores import (
-    accuracy,
-    area_under_curve,
-    auc,
-    newcombe_interval,
-    permutation_p_value,
-    permuted_labels,
-)
+from vitrify.learn.auc import area_under_curve, influence, resampled_areas
+from vitrify.learn.evaluations import roc_curve
+from vitrify.learn.null_test import origin_means, permutation_p_value, permuted_labels
+from vitrify.learn.scores import accuracy, auc, auc_difference, newcombe_interval
 
 
 def pairs(replicas):
@@ -38,20 +35,67 @@ def test_auc_is_the_area_below_the_roc_curve(seed):
     assert area_under_curve(score, positive) == pytest.approx(area)
 
 
-def test_the_bootstrap_of_the_auc_agrees_with_a_plain_one_over_replicas():
+def test_the_interval_of_the_auc_is_that_of_a_plain_bootstrap_over_replicas():
     # The oracle draws replicas, puts their configurations side by side and takes the AUC of those. Three frames of a
-    # replica score alike, so that this bootstrap reaches further than Newcombe's interval at both ends.
+    # replica score alike: taken for independent, the interval would be much narrower.
     rng = np.random.default_rng(2)
-    label, origin = (np.repeat(column, 3) for column in pairs(25))
-    score = label + 1.5 * np.repeat(rng.normal(0, 1, 25), 6) * (2 * label - 1) + rng.normal(0, 0.1, 150)
-    draws = rng.integers(25, size=(2000, 25))
+    label, origin = (np.repeat(column, 3) for column in pairs(80))
+    score = label + 1.5 * np.repeat(rng.normal(0, 1, 80), 6) * (2 * label - 1) + rng.normal(0, 0.1, 480)
+    draws = rng.integers(80, size=(2000, 80))
     rows = [np.concatenate([np.flatnonzero(origin == unit) for unit in draw]) for draw in draws]
-    low, high = np.quantile([area_under_curve(score[chosen], label[chosen] == 1) for chosen in rows], [0.025, 0.975])
-    found = auc(score, label == 1, origin, seed=3)
-    newcombe = newcombe_interval(found.value, 25, 25)
-    assert low < newcombe.low < newcombe.high < high
+    areas = [area_under_curve(score[chosen], label[chosen] == 1) for chosen in rows]
+    low, high = np.quantile(areas, [0.025, 0.975])
+    found = auc(score, label == 1, origin)
     # An end of a 95 % percentile interval from 2000 resamples scatters by about a twentieth of its width.
-    assert (found.interval.low, found.interval.high) == pytest.approx((low, high), abs=0.15 * (high - low))
+    assert (found.interval.low, found.interval.high) == pytest.approx((low, high), abs=0.1 * (high - low))
+    narrow = auc(score, label == 1, np.arange(480)).interval
+    assert narrow.high - narrow.low < 0.7 * (high - low)
+    times = np.array([np.bincount(draw, minlength=80) for draw in draws[:20]])
+    np.testing.assert_allclose(resampled_areas(score, label == 1, origin, times), areas[:20], rtol=1e-12)
+
+
+def test_the_variance_is_delongs():
+    # Hand-made, after DeLong et al. (1988): positives 2, 4, 5, negatives 1, 3. V10 = 1/2, 1, 1; V01 = 1, 2/3; A = 5/6.
+    # s10 = 1/12, s01 = 1/18, variance = s10 / 3 + s01 / 2 = 1/36 + 1/36.
+    score, positive = np.array([2.0, 4.0, 5.0, 1.0, 3.0]), np.array([True, True, True, False, False])
+    found = influence(score, positive, np.arange(5), 5)
+    assert found.area == pytest.approx(5 / 6)
+    assert found.variance == pytest.approx(1 / 18)
+
+
+def test_a_difference_is_surer_than_two_scores_apart():
+    # Two scores that share most of their noise: the difference of their areas is known better than either.
+    rng = np.random.default_rng(7)
+    label, origin = pairs(60)
+    noise = rng.normal(size=120)
+    first, second = (shift * label + noise + 0.1 * rng.normal(size=120) for shift in (1.3, 1.0))
+    found = auc_difference(first, second, label == 1, origin, seed=1, resamples=400)
+    own = auc(first, label == 1, origin).interval
+    assert found.interval.high - found.interval.low < (own.high - own.low) / 2
+    assert 0 < found.interval.low < found.value < found.interval.high
+    back = auc_difference(second, first, label == 1, origin, seed=1, resamples=400)
+    assert (back.value, back.interval.low) == pytest.approx((-found.value, -found.interval.high))
+
+
+def test_two_perfect_scores_are_no_certainty_that_they_are_equal():
+    label, origin = pairs(6)
+    other = label + np.random.default_rng(1).uniform(0, 0.5, 12)
+    found = auc_difference(label + 0.0, other, label == 1, origin, seed=1, resamples=99)
+    low = newcombe_interval(1.0, 6, 6).low
+    assert (found.value, found.interval.low, found.interval.high) == pytest.approx((0.0, low - 1, 1 - low))
+
+
+def test_scores_of_thousands_of_origins_take_no_longer_than_sorting_them():
+    rng = np.random.default_rng(8)
+    counts, seconds = (2000, 16000), []
+    for count in counts:
+        score, positive, origin = rng.normal(size=count), np.arange(count) % 2 == 0, np.arange(count)
+        begun = time.process_time()
+        for _ in range(3):
+            auc(score, positive, origin)
+            permutation_p_value(score, positive, origin, permutations=20, rng=rng)
+        seconds.append(time.process_time() - begun)
+    assert seconds[1] / seconds[0] < 8 * 3  # in proportion, with room; pairs of origins would take 64 times as long
 
 
 def test_frames_of_one_replica_do_not_make_the_interval_narrower():
@@ -62,12 +106,12 @@ def test_frames_of_one_replica_do_not_make_the_interval_narrower():
     many_label, many_origin = np.repeat(label, 10), np.repeat(origin, 10)
     for once, tenfold in (
         (
-            auc(score, label == 1, origin, seed=1),
-            auc(np.repeat(score, 10), many_label == 1, many_origin, seed=1),
+            auc(score, label == 1, origin),
+            auc(np.repeat(score, 10), many_label == 1, many_origin),
         ),
         (
-            accuracy(correct, label, origin, seed=1),
-            accuracy(np.repeat(correct, 10), many_label, many_origin, seed=1),
+            accuracy(correct, label, origin),
+            accuracy(np.repeat(correct, 10), many_label, many_origin),
         ),
     ):
         ends = once.interval.low, once.interval.high
@@ -84,7 +128,7 @@ def test_the_interval_of_the_accuracy_covers_the_truth(replicas):
     for _ in range(200):
         common, own = np.repeat(rng.random(replicas) < 0.8, 4), rng.random(4 * replicas) < 0.8
         correct = np.where(np.repeat(rng.random(replicas) < 0.5, 4), common, own)
-        covered += 0.8 in accuracy(correct, origin % 2, origin, seed=1, resamples=300).interval
+        covered += 0.8 in accuracy(correct, origin % 2, origin).interval
     assert 0.95 - 4 * 0.015 < covered / 200
 
 
@@ -96,22 +140,22 @@ def test_the_interval_of_the_auc_covers_the_truth(replicas):
     covered = 0
     for _ in range(200):
         score = 1.8 * label + rng.normal(size=2 * replicas)
-        covered += 0.8985 in auc(score, label == 1, origin, seed=1, resamples=300).interval
+        covered += 0.8985 in auc(score, label == 1, origin).interval
     assert 0.95 - 4 * 0.015 < covered / 200
 
 
 def test_a_constant_answer_is_no_certainty():
-    # Always "liquid" is right once in every replica; a bootstrap alone would call that 0.5 without any doubt.
+    # Always "liquid" is right once in every replica, which scatters not at all: no reason to be sure of 0.5.
     label, origin = pairs(9)
-    found = accuracy(label == 0, label, origin, seed=1)
+    found = accuracy(label == 0, label, origin)
     assert (found.value, found.interval) == (0.5, wilson_interval(9, 18))
 
 
 def test_a_perfect_score_is_no_certainty():
     label, origin = pairs(9)
-    perfect = accuracy(np.ones(18, bool), label, origin, seed=1)
+    perfect = accuracy(np.ones(18, bool), label, origin)
     assert (perfect.value, perfect.interval) == (1.0, wilson_interval(18, 18))
-    separated = auc(label + 0.0, label == 1, origin, seed=1)
+    separated = auc(label + 0.0, label == 1, origin)
     assert (separated.value, separated.interval) == (1.0, newcombe_interval(1.0, 9, 9))
     assert 0.7 < separated.interval.low < 0.85
 
@@ -129,24 +173,35 @@ def test_auc_of_one_class_has_no_meaning():
         area_under_curve(np.arange(3.0), np.ones(3, bool))
 
 
-@given(seed=st.integers(0, 2**32), replicas=st.integers(2, 20))
-def test_permuted_labels_keep_replicas_and_counts(seed, replicas):
+@given(seed=st.integers(0, 2**32), shared=st.integers(0, 10), alone=st.integers(0, 10))
+def test_permuted_labels_keep_what_every_origin_has(seed, shared, alone):
     rng = np.random.default_rng(seed)
-    label, origin = pairs(replicas)
-    label, origin = np.repeat(label, 3), np.repeat(origin, 3)
-    new = permuted_labels(label, origin, rng)
-    for unit in range(replicas):
-        mine = origin == unit
-        assert set(new[mine & (label == 0)]) | set(new[mine & (label == 1)]) == {0, 1}
-        assert len(set(new[mine & (label == 0)])) == 1
+    owner = np.concatenate([np.repeat(np.arange(shared), 2), shared + np.arange(alone)])
+    label = np.concatenate([np.tile([False, True], shared), rng.random(alone) < 0.5]).astype(bool)
+    new = permuted_labels(label, owner, rng)
+    for unit in range(shared):
+        assert sorted(new[owner == unit].tolist()) == [False, True]
+    assert new[owner >= shared].sum() == label[owner >= shared].sum()
 
 
-@given(seed=st.integers(0, 2**32))
-def test_replicas_of_one_class_swap_labels_as_a_whole(seed):
-    label, origin = np.repeat([0, 1], [30, 60]), np.repeat(np.arange(30), 3)
-    new = permuted_labels(label, origin, np.random.default_rng(seed))
-    assert new.sum() == label.sum()
-    assert all(len(set(new[origin == unit])) == 1 for unit in range(30))
+def test_means_of_origins_are_what_is_ranked():
+    score = np.array([5.0, 1.0, 2.0, 9.0, 3.0])
+    mean, label, owner = origin_means(score, np.array([1, 0, 0, 1, 0], bool), np.array(["b", "a", "a", "b", "b"]))
+    assert (mean.tolist(), label.tolist(), owner.tolist()) == ([1.5, 3.0, 7.0], [False, False, True], [0, 1, 1])
+
+
+def test_the_null_test_has_power_where_one_class_has_many_frames_a_replica():
+    # Twenty glasses of one frame, twenty liquids of 1 to 40 frames that resemble each other, the classes apart by 1.2
+    # standard deviations of replicas. On means of origins p is below 0.05 in 0.95 of such sets.
+    rng = np.random.default_rng(9)
+    found = []
+    for _ in range(60):
+        frames = np.concatenate([np.ones(20, int), rng.integers(1, 41, 20)])
+        origin = np.repeat(np.arange(40), frames)
+        positive = origin < 20
+        score = np.repeat(rng.normal(size=40), frames) + 0.3 * rng.normal(size=len(origin)) + 1.2 * positive
+        found.append(permutation_p_value(score, positive, origin, permutations=99, rng=rng))
+    assert np.mean(np.array(found) <= 0.05) > 0.8
 
 
 def test_the_p_value_of_the_null_is_uniform():

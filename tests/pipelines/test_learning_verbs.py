@@ -65,7 +65,7 @@ def test_from_a_run_to_scores(data, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "1.000" in shown
     assert "instant" in shown
-    assert len((out / "auc.csv").read_text().splitlines()) == 3
+    assert len((out / "matrix.csv").read_text().splitlines()) == 3
 
 
 def test_any_classes_windows_matching_and_the_null(run, tmp_path, capsys):

@@ -76,6 +76,8 @@ def test_batches_of_one_ensemble_are_one_liquid(tmp_path, written, log_steps, br
         for begin in (0, 2)
     ]
     assert np.array_equal(dynamics(parts, 2.0).values, whole.values, equal_nan=True)
+    late = written(tmp_path / "late", steps[:4], places[2:, :4], np.zeros(50), [7.0, 7.0], first_replica=2, frames=5)
+    assert np.array_equal(dynamics([parts[0], late], 2.0).values, whole.values[:, :3], equal_nan=True)
     with pytest.raises(ValueError, match="its replica 0 of seed 1 is in"):
         dynamics([parts[0], parts[0]], 2.0)
 

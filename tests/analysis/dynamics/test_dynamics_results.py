@@ -8,6 +8,7 @@ from vitrify.analysis.dynamics.results import results
 from vitrify.analysis.report.tables import read_contents, read_table
 from vitrify.analysis.results import Options
 from vitrify.md.protocols.annealing import AnnealingSpec, anneal
+from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.cli import main
 
 TABLES = {
@@ -77,6 +78,13 @@ def test_a_run_that_cannot_be_followed_is_a_note(liquids, tmp_path, fields, repl
     beside = results([run, liquids[0]], Options(wave_number=5.0))
     assert [said in line for line in beside.notes if line.startswith("no dynamics: ")] == [True]
     assert beside.tables["settling.csv"].columns["kt"] == [0.5]
+
+
+def test_a_run_under_way_is_said(liquids):
+    (liquids[0].path / "DONE").unlink()
+    found = results([RunDirectory.open(liquids[0].path)], Options(wave_number=5.0))
+    assert "kt-0.5: not finished, dynamics are of the frames stored so far" in found.notes
+    assert found.tables["settling.csv"].columns["kt"] == [0.5]
 
 
 def test_a_run_of_the_engine_by_the_command_line(tmp_path, capsys):
