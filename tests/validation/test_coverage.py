@@ -1,4 +1,4 @@
-"""Every kind of interval holds the truth as often as it says, from four replicas on: what docs/coverage.md shows."""
+"""Intervals of every kind hold the truth as often as they say, from four replicas on (docs/coverage-analysis.md)."""
 
 import numpy as np
 import pytest
