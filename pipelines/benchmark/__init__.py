@@ -8,5 +8,6 @@ else. Training is in :mod:`vitrify.pipelines.benchmark.learning`, imported by it
 from vitrify.pipelines.benchmark.dynamics import benchmark_md
 from vitrify.pipelines.benchmark.minimisation import benchmark_quench
 from vitrify.pipelines.benchmark.tune import tune
+from vitrify.pipelines.benchmark.whole_run import benchmark_run
 
-__all__ = ["benchmark_md", "benchmark_quench", "tune"]
+__all__ = ["benchmark_md", "benchmark_quench", "benchmark_run", "tune"]
