@@ -34,14 +34,14 @@ def train(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help=f"{KEYS}, as epochs=40, learning_rate=1e-3, pixels=120; repeated.", metavar="KEY=VALUE"
+            "--set", help=f"{KEYS}, as epochs=40, learning_rate=1e-3, dropout=0.3; repeated.", metavar="KEY=VALUE"
         ),
     ] = None,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
             help="Train once for every value, as learning_rate=1e-3,3e-4, seed=1,2,3, batch=16,64; repeated: all "
-            "combinations, each in a directory of its own in DIR, and sweep.csv.",
+            "combinations, each in a directory of its own in DIR, with a table and curves.",
             metavar="KEY=VALUE,VALUE",
         ),
     ] = None,
