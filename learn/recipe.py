@@ -21,7 +21,7 @@ class Recipe:
     as that of the weights themselves does.
 
     Attributes:
-        epochs: at most so many.
+        epochs: at most so many, rounded up to whole intervals between validations.
         batch: configurations a batch; all of them where there are fewer.
         learning_rate: of Adam, at its highest.
         schedule: ``constant``; ``cosine``, down to ``slow_learning_rate`` at the last epoch; or ``threshold``, as the
@@ -82,6 +82,11 @@ class Recipe:
     def interval(self, configurations: int) -> int:
         """Batches from one validation to the next."""
         return self.validate_every or self.batches(configurations)
+
+    def last(self, configurations: int) -> int:
+        """Updates of the whole training."""
+        interval = self.interval(configurations)
+        return math.ceil(self.epochs * self.batches(configurations) / interval) * interval
 
     def rate(self, update: int, configurations: int, accuracy: float) -> float:
         """The learning rate of an update, the first of which is 0, after a validation accuracy."""

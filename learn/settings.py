@@ -13,19 +13,18 @@ from vitrify.learn.models.base import Architecture
 from vitrify.learn.recipe import Recipe
 
 
-def chosen(name: str, config: Path | None = None, pairs: Sequence[str] = ()) -> tuple[Architecture, Recipe | None]:
-    """A network with its options, and its recipe.
+def read_settings(config: Path | None = None, pairs: Sequence[str] = ()) -> dict[str, Any]:
+    """Options and numbers of a recipe by name.
 
     Args:
-        name: of the architecture.
-        config: TOML file of options and recipe, by their names, all on one level.
+        config: TOML file of both, all on one level.
         pairs: ``key=value`` each; they go before the file.
 
     Raises:
-        ValueError: for a file that is no TOML, a name that neither has, or a value that is none of theirs.
+        ValueError: for a file that is no TOML, or a pair that is none.
 
-    >>> chosen("linear", pairs=["features=both"])
-    (Linear(features='both', folds=5), None)
+    >>> read_settings(pairs=["epochs=40", "schedule=cosine"])
+    {'epochs': 40, 'schedule': 'cosine'}
     """
     given = dict(_read(config)) if config else {}
     for pair in pairs:
@@ -33,14 +32,17 @@ def chosen(name: str, config: Path | None = None, pairs: Sequence[str] = ()) -> 
         if not equals or not key:
             raise ValueError(f"set: got {pair!r}, expected key=value")
         given[key.strip()] = value(text.strip())
-    return settled(name, given)
+    return given
 
 
 def settled(name: str, given: Mapping[str, Any]) -> tuple[Architecture, Recipe | None]:
     """A network with its options, and its recipe, from one table of both.
 
     Raises:
-        ValueError: as :func:`chosen`.
+        ValueError: for a name that neither has, or a value that is none of theirs.
+
+    >>> settled("linear", {"features": "both"})
+    (Linear(features='both', folds=5), None)
     """
     plain = get_architecture(name)
     options = {field.name for field in fields(ARCHITECTURES[name])}

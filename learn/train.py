@@ -234,21 +234,20 @@ def training(
         first = first_state(material.architecture, classes, recipe, seed_of_weights(seed))
         progress = Progress(state=first, best={})
     progress = replace(progress, state=placement.everywhere(progress.state))
-    while not progress.finished(recipe):
-        began, before = time.perf_counter(), progress
-        state, waited = progress.state, 0.0
-        scores: list[Any] = list(progress.scores)
-        accuracy = progress.history[-1]["validation_accuracy"] if progress.history else 0.0
-        updates = range(progress.updates, progress.updates - len(scores) + recipe.interval(count))
 
-        def make(update: int):
-            return placement.spread(material.batch(update, recipe, seed))
+    def make(update: int) -> tuple[Any, Any, Any]:
+        return placement.spread(material.batch(update, recipe, seed))
 
-        with closing(ahead(make, updates)) as batches:
-            for update in updates:
+    with closing(ahead(make, range(progress.updates, recipe.last(count)))) as batches:  # during validations as well
+        while not progress.finished(recipe):
+            began, before = time.perf_counter(), progress
+            state, waited = progress.state, 0.0
+            scores: list[Any] = list(progress.scores)
+            accuracy = progress.history[-1]["validation_accuracy"] if progress.history else 0.0
+            for update in range(progress.updates, progress.updates - len(scores) + recipe.interval(count)):
                 asked = time.perf_counter()
                 inputs, label, weight = next(batches)
-                if update == updates.start or scores[-1].is_ready():  # the device stood still, all this time at most
+                if update == before.updates or scores[-1].is_ready():  # the device stood still, for all this at most
                     waited += time.perf_counter() - asked
                 batch = Batch(
                     inputs=inputs,
@@ -260,7 +259,7 @@ def training(
                 )
                 state, score = yield state, batch
                 scores.append(score)
-                if update >= updates.start + IN_FLIGHT:
+                if update >= before.updates + IN_FLIGHT:
                     scores[-IN_FLIGHT].block_until_ready()
                 progress = replace(
                     before,
@@ -271,9 +270,9 @@ def training(
                 )
                 if due():
                     save(replace(progress, scores=_numbers(scores)))
-        progress = _validated(material, recipe, replace(progress, scores=_numbers(scores)))
-        progress = replace(progress, seconds=before.seconds + time.perf_counter() - began)
-        show(progress)
+            progress = _validated(material, recipe, replace(progress, scores=_numbers(scores)))
+            progress = replace(progress, seconds=before.seconds + time.perf_counter() - began)
+            show(progress)
     return progress
 
 

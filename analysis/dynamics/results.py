@@ -209,7 +209,8 @@ def _equilibrium(found: Results, liquids: Sequence[Dynamics], times: Sequence[Re
         rows_to_columns(rows),
         f"Whether each liquid was in equilibrium: times [tau], tau_alpha from F_s of A, cage-relative; energies "
         f"{ENERGY_CONVENTION}, with standard errors over replicas. Drift is E_IS of the second half of the frames "
-        f"minus the first; a liquid is settled when that is within {SETTLED:g} of its standard errors of zero.",
+        f"minus the first; a liquid is settled when that is within {SETTLED:g} standard errors of zero, more with few "
+        "replicas, by Student's t.",
     )
 
 

@@ -18,6 +18,9 @@ Columns = Mapping[str, Sequence | np.ndarray]
 CONTENTS = "contents.json"
 """File of a product directory that lists its tables and figures with their captions."""
 
+NAMES = frozenset({"run", "model", "dataset", "trained_on"})
+"""Columns of names that people chose: a run may be called 2e5."""
+
 ENERGY_CONVENTION = "per particle, truncated at the cut-off, not shifted [eps_AA]"
 """What every energy in a table means."""
 
@@ -41,6 +44,8 @@ def write_table(path: Path, columns: Columns) -> None:
 def read_table(path: Path) -> dict[str, np.ndarray]:
     """Read what :func:`write_table` wrote: a column is float64 where every cell is a number or empty, else text.
 
+    Columns of NAMES are text whatever they look like.
+
     Raises:
         FileNotFoundError: when there is no such file.
         ValueError: for a table without a header, or a row of another length.
@@ -56,7 +61,8 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
         rows = list(csv.reader(file))
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         raise ValueError(f"{path}: damaged table, expected a header line and rows of as many cells")
-    return {name: _column([row[index] for row in rows[1:]]) for index, name in enumerate(rows[0])}
+    columns = {name: [row[index] for row in rows[1:]] for index, name in enumerate(rows[0])}
+    return {name: np.array(cells) if name in NAMES else _column(cells) for name, cells in columns.items()}
 
 
 def write_contents(directory: Path, captions: Mapping[str, str]) -> None:

@@ -11,11 +11,14 @@ from vitrify.analysis.results import BULK, Options, Progress, Results, of_protoc
 from vitrify.analysis.structure.radial import RadialDistribution
 from vitrify.analysis.structure.stored import (
     INHERENT,
+    known,
     mean_radial_distributions,
     radial_columns,
+    run_labels,
     stored_configurations,
     structure_columns,
 )
+from vitrify.md.store.frames import Configuration
 from vitrify.md.store.rundir import RunDirectory
 
 PICTURES = 3
@@ -34,21 +37,21 @@ def results(runs: Sequence[RunDirectory], options: Options, progress: Progress |
     found.notes.append(
         f"energies of {len(stored)} stored configurations recomputed: at most {worst:.1e} off the engine's"
     )
-    last = {place.run.name: place for place in stored if place.inherent}
+    labels = run_labels([place.run for place in stored])
+    last = {labels[place.run.identity]: place for place in stored if place.inherent}
     if shown := {name: place.load() for name, place in list(last.items())[:PICTURES]}:
         found.add_figure(
             "configurations.png",
-            configuration_figure(
-                {f"{name}, from $k_{{\\mathrm{{B}}}}T$ = {one.kt_set:.3g}": one for name, one in shown.items()}
-            ),
+            configuration_figure({f"{name}{_of(one)}": one for name, one in shown.items()}),
             "Inherent structures: A light blue, B orange, to scale, in their periodic box.",
         )
+        radius = {name: means[name, known(one.kt_set), INHERENT][0] for name, one in shown.items()}
         found.add_figure(
             "g_of_r.png",
             radial_distribution_figure(
                 {
-                    f"{name}, inherent structures from $k_{{\\mathrm{{B}}}}T$ = {one.kt_set:.3g}": RadialDistribution(
-                        radius=means[name, one.kt_set, INHERENT][0], g=means[name, one.kt_set, INHERENT][1]
+                    f"{name}, inherent structures{_of(one)}": RadialDistribution(
+                        radius=radius[name], g=means[name, known(one.kt_set), INHERENT][1]
                     )
                     for name, one in shown.items()
                 }
@@ -64,3 +67,9 @@ def results(runs: Sequence[RunDirectory], options: Options, progress: Progress |
         "g_of_r.csv", radial_columns(means), "Partial g(r), mean over replicas with its standard error, against radius."
     )
     return found
+
+
+def _of(configuration: Configuration) -> str:
+    """Where an inherent structure is from, for legends."""
+    kt = configuration.kt_set
+    return f" from $k_{{\\mathrm{{B}}}}T$ = {kt:.3g}" if np.isfinite(kt) else ""

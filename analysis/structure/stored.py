@@ -6,6 +6,7 @@ that the engine wrote into the table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def structure_columns(
         progress: told how many are done, and of how many.
     """
     rows = []
-    tables = {}
+    tables, labels = {}, run_labels([place.run for place in stored])
     for done, place in enumerate(stored, start=1):
         configuration = place.load()
         table = tables.setdefault(place.run.path, place.run.table)
@@ -81,7 +82,7 @@ def structure_columns(
         )
         rows.append(
             {
-                "run": place.run.name,
+                "run": labels[place.run.identity],
                 "replica": place.replica,
                 "frame": place.frame,
                 "kt_set": configuration.kt_set,
@@ -100,13 +101,15 @@ def mean_radial_distributions(stored: Sequence[Stored]) -> dict[tuple[str, float
     """Partial g(r) averaged over replicas, for each run, temperature and kind of positions.
 
     Returns:
-        by (run name, kT, ``instant`` or ``inherent``): radius (K,), mean g (3, K), standard error over replicas (3, K).
+        by (label of the run, kT, ``instant`` or ``inherent``): radius (K,), mean g (3, K), standard error over replicas
+        (3, K). NaN is one temperature: that of configurations whose temperature nobody knows.
     """
+    labels = run_labels([place.run for place in stored])
     groups: dict[tuple[str, float, str], list[RadialDistribution]] = {}
     for place in stored:
         configuration = place.load()
         found = radial_distribution(configuration)
-        groups.setdefault((place.run.name, configuration.kt_set, place.kind), []).append(found)
+        groups.setdefault((labels[place.run.identity], known(configuration.kt_set), place.kind), []).append(found)
     means = {}
     for key, found in groups.items():
         estimate = mean_and_error(np.array([one.g for one in found]))
@@ -129,6 +132,22 @@ def radial_columns(means: Mapping[tuple[str, float, str], tuple[np.ndarray, ...]
         for name, values in block.items():
             columns.setdefault(name, []).extend(values)
     return columns
+
+
+def run_labels(runs: Sequence[RunDirectory]) -> dict[str, str]:
+    """What tables and legends call each run, by its identity: its name, with the folder it is in where two share it."""
+    labels = {run.identity: run.name for run in runs}
+    names = list(labels.values())
+    paths = {run.identity: run.path.resolve() for run in runs}
+    return {
+        identity: name if names.count(name) == 1 else f"{paths[identity].parent.name}/{paths[identity].name}"
+        for identity, name in labels.items()
+    }
+
+
+def known(kt: float) -> float:
+    """A temperature that can be looked up: all that nobody knows are one and the same NaN."""
+    return kt if math.isfinite(kt) else math.nan
 
 
 def _table_energy(table: Mapping[str, np.ndarray], place: Stored) -> float:

@@ -60,7 +60,8 @@ def launch(protocol: Protocol, out: Path, *, resume: bool, force: bool, announce
     """
     spec = protocol.spec
     shorter = shorter_run(spec, out) if resume else None
-    there = shorter.spec if shorter else spec.to_dict()
+    asked = settings(spec, out) if resume else spec.to_dict()
+    there = shorter.spec if shorter else asked
     choice = choose_engine(
         spec.engine,
         pairs=protocol.pairs,
@@ -71,7 +72,7 @@ def launch(protocol: Protocol, out: Path, *, resume: bool, force: bool, announce
     )
     if shorter is None:
         writer, ensemble, extra = RunWriter.begin_or_resume(
-            out, spec.to_dict(), choice.facts, columns=protocol.columns, resume=resume, force=force
+            out, asked, choice.facts, columns=protocol.columns, resume=resume, force=force
         )
     else:
         ensemble, extra = taken_up(protocol, shorter)
@@ -114,7 +115,30 @@ def shorter_run(spec: Spec, out: Path) -> RunDirectory | None:
 
 def finished(spec: Spec, out: Path) -> bool:
     """Whether ``out`` holds this run, at its end."""
-    return shorter_run(spec, out) is None and is_run_of(spec.to_dict(), out) and RunDirectory.open(out).finished
+    return shorter_run(spec, out) is None and is_run_of(settings(spec, out), out) and RunDirectory.open(out).finished
+
+
+def settings(spec: Spec, out: Path) -> dict[str, Any]:
+    """What ``spec`` asks for, as the run at ``out`` has it written down if it is that run.
+
+    A run of an earlier version lacks the fields added since; it is the same run where their defaults are asked for.
+    """
+    asked = spec.to_dict()
+    if not (out / SPEC).exists():
+        return asked
+    there = RunDirectory.open(out).spec
+    if set(there) >= {name for name, value in asked.items() if value is not None}:
+        return asked
+    try:
+        known = type(spec).from_table(there)
+    except ValueError:
+        return asked
+    if there["protocol"] != spec.protocol:
+        return asked
+    for name in [field.name for field in fields(spec) if field.name not in HOW]:
+        if (old := getattr(known, name)) != (new := getattr(spec, name)):
+            raise ValueError(f"{out}: its run has {name} = {old}, this one {new}")
+    return {**there, **{name: getattr(spec, name) for name in HOW if hasattr(spec, name)}}
 
 
 def first_settings(spec: Mapping[str, Any], out: Path) -> Mapping[str, Any]:

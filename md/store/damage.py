@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vitrify.md.store.checkpoint import PARTIAL
 from vitrify.md.store.naming import CHECKPOINT, PROVENANCE, SPEC, TABLE, FrameName
@@ -24,6 +25,15 @@ def read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: damaged ({error})") from error
+
+
+def parsed(path: Path, parse: Callable[[str], Any]) -> Any:
+    """What a file that every run has says; ValueError, with its name, where it is damaged."""
+    text = read_text(path)
+    try:
+        return parse(text)
+    except ValueError as error:
         raise ValueError(f"{path}: damaged ({error})") from error
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vitrify.md.store.damage import check, read_text, refuse_old
+from vitrify.md.store.damage import check, parsed, read_text, refuse_old
 from vitrify.md.store.frames import Configuration, FrameFile
 from vitrify.md.store.identity import HOW, ensemble_identity
 from vitrify.md.store.naming import PROVENANCE, SPEC, TABLE, FrameName
@@ -63,11 +63,7 @@ class RunDirectory:
             raise FileNotFoundError(errno.ENOENT, "no such run directory", str(path))
         refuse_old(path)
         sums = read_done(path) if (path / DONE).exists() else None
-        try:
-            spec = tomllib.loads(read_text(path / SPEC))
-            facts = json.loads(read_text(path / PROVENANCE))
-        except ValueError as error:
-            raise ValueError(f"{path}: damaged run directory ({error})") from error
+        spec, facts = parsed(path / SPEC, tomllib.loads), parsed(path / PROVENANCE, json.loads)
         if sums is not None:
             check(path, SPEC, sums)
             check(path, PROVENANCE, sums)

@@ -8,30 +8,51 @@ from typing import Annotated
 
 import typer
 
+from vitrify.pipelines.options import count
+
 
 class Question(StrEnum):
     """What a benchmark measures."""
 
     MD = "md"
     QUENCH = "quench"
+    RUN = "run"
     TUNE = "tune"
+    LEARN = "learn"
 
 
 def benchmark(
     question: Annotated[
         Question,
-        typer.Argument(help="md: particle-steps per second; quench: cost of a minimum; tune: fastest skin and block."),
+        typer.Argument(
+            help="md: particle-steps per second; quench: cost of a minimum; run: a whole cooling beside the engine "
+            "alone; tune: fastest skin and block; learn: configurations a second that networks are trained on."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="Directory for benchmark.json.")] = None,
-    particles: Annotated[int, typer.Option(help="N of one replica, at rho 1.2; quench adds N = 1080.")] = 4320,
+    particles: Annotated[
+        int | None, typer.Option(help="N of one replica, at rho 1.2 (4320; learn: 1080); quench adds N = 1080.")
+    ] = None,
     replicas: Annotated[
-        int | None, typer.Option(help="Replicas at once (md and tune: one a core, quench: 8; on a GPU 1,024).", min=1)
+        int | None,
+        typer.Option(help="Replicas at once (md and tune: one a core, run: four, quench: 8; on a GPU 1,024).", min=1),
     ] = None,
     kt: Annotated[
         float | None, typer.Option(help="Temperature of the liquid [eps_AA]; md and tune 0.4, quench 1.0.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="md: time steps a round.", min=1)] = 2000,
-    rounds: Annotated[int, typer.Option(help="md: how often each contender has its turn.", min=1)] = 5,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="md: time steps a round, 2000; run: length of the ramp, 20000.", parser=count, metavar="N"),
+    ] = None,
+    updates: Annotated[int, typer.Option(help="learn: updates a round.", min=1)] = 20,
+    model: Annotated[list[str] | None, typer.Option(help="learn: a network, as cnn; repeated; all by default.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="learn: options and recipe, as pixels=120, for networks that have them."),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="How often each contender has its turn; md and learn 5, run 3.", min=1)
+    ] = None,
     settle_steps: Annotated[
         int, typer.Option(help="Steps from kT 2.0 to the liquid's kT, then as many there, before the clock.", min=1)
     ] = 10_000,
@@ -43,16 +64,39 @@ def benchmark(
     tune tries neighbour-list skins, and on a GPU block sizes, of the replica engine for systems of N particles; runs of
     that size that begin afterwards on this machine take the fastest.
     """
-    from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench, tune
+    if question is Question.LEARN:
+        from vitrify.pipelines.benchmark.learning import benchmark_learn
 
+        benchmark_learn(
+            models=model or (),
+            settings=settings or (),
+            particles=particles or 1080,
+            updates=updates,
+            rounds=rounds or 5,
+            out=out,
+        )
+        return
+    from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench, benchmark_run, tune
+
+    particles = particles or 4320
     if question is Question.MD:
         benchmark_md(
             particles=particles,
             replicas=replicas,
-            steps=steps,
-            rounds=rounds,
+            steps=2000 if steps is None else steps,
+            rounds=rounds or 5,
             kt=0.4 if kt is None else kt,
             settle_steps=settle_steps,
+            device=device,
+            seed=seed,
+            out=out,
+        )
+    elif question is Question.RUN:
+        benchmark_run(
+            particles=particles,
+            replicas=replicas,
+            ramp_steps=20_000 if steps is None else steps,
+            rounds=rounds or 3,
             device=device,
             seed=seed,
             out=out,

@@ -1,9 +1,16 @@
 """Small configurations with a known answer: a "glass" is a jittered lattice, a "liquid" has no order at all."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from vitrify.learn.datasets import Configurations, Dataset
+from vitrify.learn.models import ARCHITECTURES
+from vitrify.learn.recipe import Recipe
 
 EDGE = 10
 BOX = 11.0
@@ -60,3 +67,48 @@ def toy_dataset(replicas=20, seed=0, runs=("slow", "fast")):
 @pytest.fixture(scope="session")
 def toy():
     return toy_dataset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiny:
+    """A network that compiles at once and has everything that training must carry along: dropout, running averages,
+    an input that depends on the symmetry drawn, and inputs that are a dictionary."""
+
+    width: int = 8
+    dropout: float = 0.2
+    name: ClassVar[str] = "tiny"
+    recipe: ClassVar[Recipe] = Recipe(epochs=4, batch=8, learning_rate=1e-2, symmetry=True, patience=20, average=1.0)
+
+    def encode(self, configurations):
+        return configurations
+
+    def scaling(self, encoded, rows):
+        return {"mean": encoded.inherent_energy[rows].mean(), "spread": encoded.inherent_energy[rows].std()}
+
+    def inputs(self, encoded, rows, scaling, symmetry=None):
+        energy = (encoded.inherent_energy[rows] - scaling["mean"]) / scaling["spread"]
+        place = np.zeros((len(rows), 2)) if symmetry is None else symmetry.shift
+        return {"energy": energy.astype(np.float32)[:, None], "place": place.astype(np.float32)}
+
+    def network(self, classes, rngs):
+        return _Tiny(self.width, self.dropout, classes, rngs)
+
+
+class _Tiny(nnx.Module):
+    def __init__(self, width, dropout, classes, rngs):
+        # No bias: before a normalisation it does nothing, and Adam would drive it with the rounding of its gradient.
+        self.hidden = nnx.Linear(3, width, use_bias=False, rngs=rngs)
+        self.norm = nnx.BatchNorm(width, momentum=0.9, rngs=rngs)
+        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.read_out = nnx.Linear(width, classes, rngs=rngs)
+
+    def __call__(self, seen):
+        x = self.hidden(jnp.concatenate([seen["energy"], seen["place"]], axis=1))
+        return self.read_out(self.dropout(nnx.relu(self.norm(x))))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The tiny network, known by its name for as long as a test takes."""
+    monkeypatch.setitem(ARCHITECTURES, "tiny", Tiny)
+    return Tiny()

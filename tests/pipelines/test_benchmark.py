@@ -13,7 +13,7 @@ from vitrify.md.engines.replica import ReplicaEngine
 from vitrify.md.ensemble import Ensemble, kinetic_temperature, maxwell_boltzmann
 from vitrify.md.model import kob_andersen_pairs, minimum_image, pair_energies_and_forces
 from vitrify.pipelines import cli
-from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench, tune
+from vitrify.pipelines.benchmark import benchmark_md, benchmark_quench, benchmark_run, tune
 from vitrify.pipelines.benchmark.dynamics import ratios
 from vitrify.pipelines.benchmark.jax_md_peer import JaxMdMixture, jax_md_is_installed
 from vitrify.pipelines.benchmark.lammps_peer import LammpsMixture, lammps_is_installed
@@ -228,6 +228,23 @@ def test_benchmark_quench_finds_one_energy_with_every_minimiser(tmp_path):
         assert row["evaluations"] > 10
         assert abs(row["difference"]["mean"]) <= 5 * row["difference"]["error"] + 1e-6
     assert (tmp_path / "benchmark.json").exists()
+
+
+def test_benchmark_run_sets_a_whole_cooling_beside_the_engine(tmp_path):
+    page = io.StringIO()
+    record = benchmark_run(
+        particles=100, replicas=2, ramp_steps=2_000, rounds=2, device="cpu", out=tmp_path, console=Console(file=page)
+    )
+    assert [row["name"] for row in record["rows"]] == ["cool, end to end", "engine alone"]
+    assert all(ROW <= set(row) for row in record["rows"])
+    for row in record["rows"]:
+        assert row["particle_steps_per_second"] == pytest.approx(np.median(100 * 2 * 2_050 / np.array(row["seconds"])))
+    (one,) = record["ratios"]
+    rates = [100 * 2 * 2_050 / np.array(row["cpu_seconds"]) for row in record["rows"]]
+    assert one["cpu"]["median"] == pytest.approx(np.median(rates[0] / rates[1]))
+    assert one["cpu"]["low"] > 0
+    assert "2 measured, 1 stored, none quenched" in page.getvalue()
+    assert [path.name for path in tmp_path.iterdir()] == ["benchmark.json"]
 
 
 def test_a_record_is_never_overwritten(tmp_path, capsys):

@@ -51,6 +51,11 @@ class Geometry:
         box: (2,) edges of the box [sigma_AA].
         open_y: whether the y axis is open.
         precision: types.
+
+    >>> box = Geometry.of(np.array([10.0, 10.0]), (True, True), 3.0, SINGLE)
+    >>> left, right = box.encode(np.array([[-4.75, 0.0], [4.75, 0.0]]))
+    >>> ((left - right) * box.scale).round(6).tolist()  # half a sigma apart, through the side of the box
+    [0.5, 0.0]
     """
 
     lengths: np.ndarray

@@ -1,5 +1,6 @@
 """Bulk energies of runs of films: made-up run directories whose energies are known from the oracle."""
 
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -216,6 +217,9 @@ def test_cooling_curves_of_one_preparation_are_pooled(tmp_path):
     (curve,) = pooled_curves([FilmRun(run) for run in runs])
     assert curve.inherent_energy.shape == (6, 2)
     np.testing.assert_array_equal(curve.inherent_energy[2:4], FilmRun(runs[1]).cooling_curve.inherent_energy)
+    copied = RunDirectory.open(shutil.copytree(runs[0].path, tmp_path / "a copy"))
+    with pytest.raises(ValueError, match=r"a copy: holds the films of .*, expected every run once"):
+        pooled_curves([FilmRun(run) for run in (*runs, copied)])
 
 
 def test_films_of_other_batches_are_not_pooled_and_other_systems_not_compared(tmp_path):

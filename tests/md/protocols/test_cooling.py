@@ -214,6 +214,21 @@ def test_resume_refuses_the_run_of_another_spec(tmp_path, monkeypatch):
     cool(quick(device="cpu"), tmp_path / "run", resume=True)
 
 
+def test_a_run_begun_before_a_field_was_added_goes_on(tmp_path, monkeypatch, undisturbed):
+    """A spec.toml without the newest fields is the same run where their defaults are asked for, at its end too."""
+    path = tmp_path / "run"
+    interrupted(monkeypatch, quick(), path, 9)
+    lines = (path / SPEC).read_text().splitlines(keepends=True)
+    (path / SPEC).write_text(
+        "".join(line for line in lines if not line.startswith(("thermostat_tau", "first_replica")))
+    )
+    with pytest.raises(ValueError, match=r"its run has thermostat_tau = 0\.5, this one 0\.1"):
+        cool(quick(thermostat_tau=0.1), path, resume=True)
+    run = cool(quick(), path, resume=True)
+    assert (path / TABLE).read_bytes() == (undisturbed[3].path / TABLE).read_bytes()
+    assert cool(quick(), path, resume=True).provenance == run.provenance
+
+
 def test_a_run_that_is_there_is_kept_without_force(tmp_path):
     cool(quick(), tmp_path / "run")
     with pytest.raises(FileExistsError, match="--force"):

@@ -1,0 +1,47 @@
+"""Stored configurations of several runs: which run each is of, whatever the folders are called."""
+
+import numpy as np
+
+from vitrify.analysis.report.tables import read_table, write_table
+from vitrify.analysis.structure.radial import radial_distribution
+from vitrify.analysis.structure.stored import (
+    mean_radial_distributions,
+    run_labels,
+    stored_configurations,
+    structure_columns,
+)
+from vitrify.md.protocols.cooling import CoolingSpec, cool
+from vitrify.md.protocols.importing import import_gsd
+
+
+def ran(path, **changes):
+    asked = {"particles": 100, "ramp_steps": 60, "frames": 1, "equilibration_steps": 10, "replicas": 2, **changes}
+    return cool(CoolingSpec(**asked, inherent=False), path)
+
+
+def test_runs_in_folders_of_one_name_are_not_pooled(tmp_path):
+    """fast/batch-0 and slow/batch-0 used to share their g(r)."""
+    runs = [ran(tmp_path / name / "batch-0", seed=seed) for seed, name in enumerate(("fast", "slow"))]
+    assert list(run_labels(runs).values()) == ["fast/batch-0", "slow/batch-0"]
+    stored = list(stored_configurations(runs))
+    means = mean_radial_distributions(stored)
+    assert len(means) == 2
+    expected = np.mean([radial_distribution(runs[1].configuration(replica, 1)).g for replica in (0, 1)], axis=0)
+    np.testing.assert_allclose(means["slow/batch-0", 0.05, "instant"][1], expected)
+    assert structure_columns(stored)["run"] == ["fast/batch-0"] * 2 + ["slow/batch-0"] * 2
+
+
+def test_a_run_whose_temperature_nobody_knows_is_one_group(tmp_path):
+    run = ran(tmp_path / "run", seed=1)
+    again = import_gsd([run.path / "frame-0001.gsd"], tmp_path / "again", kt=0.05)
+    unknown = import_gsd([run.path / "frame-0001.gsd"], tmp_path / "unknown", kt=[])
+    for one in (again, unknown):
+        (found,) = mean_radial_distributions(list(stored_configurations([one]))).values()
+        assert np.isfinite(found[2]).any()  # errors of two replicas, not two groups of one
+
+
+def test_a_run_named_like_a_number_keeps_its_name(tmp_path):
+    write_table(tmp_path / "tg.csv", {"run": ["2e5", "2e6"], "tg": [0.41, 0.38]})
+    table = read_table(tmp_path / "tg.csv")
+    assert table["run"].tolist() == ["2e5", "2e6"]
+    assert table["tg"].tolist() == [0.41, 0.38]
