@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vitrify.analysis.figures import save, training_figure
 from vitrify.analysis.report.tables import write_table
 from vitrify.learn.checkpoint import Model, Training
 from vitrify.learn.datasets import Dataset
@@ -25,7 +26,7 @@ from vitrify.learn.train import Material, Steps
 from vitrify.learn.update import updater
 from vitrify.md.protocols.unfinished import Unfinished
 
-TABLE = "sweep.csv"
+TABLE, FIGURE = "sweep.csv", "training.png"
 ABREAST = 8
 """Trainings that go side by side at most: each holds its weights and moments in memory."""
 
@@ -103,7 +104,7 @@ def sweep(
     report: Callable[[int], None] = lambda done: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Model | ValueError]:
-    """Train all members, each into a model directory of its own in ``out``, and write ``sweep.csv``.
+    """Train all members, each into a model directory of its own in ``out``; write ``sweep.csv`` and ``training.png``.
 
     Args:
         dataset: a saved dataset.
@@ -143,7 +144,19 @@ def sweep(
     found = [results[number] for number in range(len(wanted))]
     out.mkdir(parents=True, exist_ok=True)
     write_table(out / TABLE, table(wanted, found))
+    if groups_of_seeds := histories(wanted, found):
+        save(training_figure(groups_of_seeds), out / FIGURE)
     return found
+
+
+def histories(wanted: Sequence[Member], found: Sequence[Model | ValueError]) -> dict[str, list]:
+    """Of those that were stepped and did not diverge, by the settings that they share."""
+    groups: dict[str, list] = {}
+    for member, model in zip(wanted, found, strict=True):
+        if isinstance(model, Model) and (history := model.history()):
+            shared = ", ".join(f"{key} {one}" for key, one in member.settings.items() if key != "seed")
+            groups.setdefault(shared or model.training.architecture.name, []).append(history)
+    return groups
 
 
 def table(wanted: Sequence[Member], found: Sequence[Model | ValueError]) -> dict[str, list]:

@@ -20,6 +20,7 @@ from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effe
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, matrix_figure, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
+from vitrify.analysis.figures.training import training_figure
 from vitrify.analysis.figures.transfer import TransferPoints, transfer_figure
 from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
 
@@ -53,5 +54,6 @@ __all__ = [
     "save",
     "score_figure",
     "temperatures_against_rate_figure",
+    "training_figure",
     "transfer_figure",
 ]

@@ -35,7 +35,7 @@ def transfer(
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import POSITIONS
     from vitrify.learn.models import ARCHITECTURES
-    from vitrify.learn.settings import chosen
+    from vitrify.learn.settings import read_settings, settled
     from vitrify.learn.transfer import transfer_each, transfer_once
     from vitrify.learn.transfers import write_transfers
     from vitrify.md.store.product import require_free
@@ -46,7 +46,7 @@ def transfer(
     require_free(out, "transfer.toml", force=force)
     ramps = [RunDirectory.open(path) for path in runs]
     if model in ARCHITECTURES:
-        architecture, recipe = chosen(model, None, settings or [])
+        architecture, recipe = settled(model, read_settings(None, settings or []))
         workplace = out.with_name(f"{out.name}-models")
         found = [
             transfer_each(architecture, ramp, workplace, positions=positions, seed=seed, recipe=recipe)

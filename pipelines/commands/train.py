@@ -41,7 +41,7 @@ def train(
         list[str] | None,
         typer.Option(
             help="Train once for every value, as learning_rate=1e-3,3e-4, seed=1,2,3, batch=16,64; repeated: all "
-            "combinations, each in a directory of its own in DIR, and sweep.csv.",
+            "combinations, each in a directory of its own in DIR, with a table and curves.",
             metavar="KEY=VALUE,VALUE",
         ),
     ] = None,

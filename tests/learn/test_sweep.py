@@ -7,7 +7,7 @@ import pytest
 from vitrify.learn.checkpoint import Model, open_model
 from vitrify.learn.datasets import save_dataset
 from vitrify.learn.fit import fit
-from vitrify.learn.sweep import members, sweep, table
+from vitrify.learn.sweep import histories, members, sweep, table
 from vitrify.md.protocols.unfinished import Unfinished
 
 
@@ -40,6 +40,7 @@ def test_trainings_of_other_shapes_and_lengths_share_a_sweep_and_its_table(saved
     done = []
     found = sweep(saved, grid, tmp_path / "sweep", report=done.append)
     assert done[-1] == 4
+    assert (tmp_path / "sweep" / "training.png").stat().st_size > 1000
     assert [model.history()[-1]["epoch"] for model in found] == [1, 1, 3, 3]
     rows = rows_of(tmp_path / "sweep" / "sweep.csv")
     assert [(row["epochs"], row["batch"], row["width"]) for row in rows] == [
@@ -80,6 +81,14 @@ def test_a_sweep_that_is_stopped_goes_on(saved, tmp_path, tiny):
     assert [model.history() for model in found] == [model.history() for model in whole]
     before = [model.digest for model in found]
     assert [model.digest for model in sweep(saved, grid, tmp_path / "sweep", resume=True)] == before
+
+
+def test_curves_are_grouped_by_what_seeds_share(saved, tmp_path, tiny):
+    grid = members("tiny", {"epochs": 1}, ["batch=4,8", "seed=1,2"], seed=1)
+    found = sweep(saved, grid, tmp_path / "sweep")
+    groups = histories(grid, [found[0], ValueError("diverged"), *found[2:]])
+    assert {name: len(curves) for name, curves in groups.items()} == {"batch 4": 1, "batch 8": 2}
+    assert groups["batch 8"] == [model.history() for model in found[2:]]
 
 
 def test_models_that_are_solved_for_can_be_swept(saved, tmp_path):

@@ -248,7 +248,9 @@ def _packed_configuration(
 
 def _facts(run: RunDirectory, place: Place, configuration: Configuration) -> list[list[str]]:
     """What is known of a configuration as a whole: its clock, its temperature, its row of the table."""
-    facts = [["time step", f"{configuration.step:,}"], ["kT set [ε]", f"{configuration.kt_set:.4g}"]]
+    facts = [["time step", f"{configuration.step:,}"]]
+    if np.isfinite(configuration.kt_set):
+        facts.append(["kT set [ε]", f"{configuration.kt_set:.4g}"])
     table = run.table
     row = np.flatnonzero((table["replica"] == place.replica) & (table["frame"] == place.frame))
     if len(row):
