@@ -1,6 +1,6 @@
 """How often each kind of interval holds the truth: ramps, liquids, films and configurations drawn from known laws.
 
-    python -m vitrify.analysis.coverage --draws 1000 --out docs/coverage.csv
+    python -m vitrify.analysis.coverage --draws 1000 --out docs/coverage-analysis.csv
 
 Every kind of interval that analyses and comparisons give is computed by the very functions that give it, of made-up
 replicas whose truth is known: the same statistic of the curve without noise. A ramp's noise has the scatter and the
@@ -191,7 +191,7 @@ def kinds() -> Iterator[tuple[str, Draw, float]]:
     yield "effect size 1, whole sets, unequal scatter 1:3", lambda rng, n: whole_sets(rng, n, 1.0, 3.0), 1.0
     for scatter in (1.0, 4.0):
         for paired in (False, True):
-            name = f"films, {'one' if paired else 'other'} substrates, scatter 1:{scatter:g}"
+            name = f"films, {'one substrate' if paired else 'other substrates'}, scatter 1:{scatter:g}"
             yield name, lambda rng, n, s=scatter, p=paired: film_difference(rng, n, scatter=s, paired=p), 0.0
 
 

@@ -1,4 +1,4 @@
-"""The whole story at laptop size: cool at two rates, find Tg, grow films, train and test classifiers, write a report.
+"""The whole story at laptop size: cool at two rates, grow films, measure both, train and test classifiers, report.
 
 A chapter is a function of the directory it works in, and leaves there what the command line would leave. Runs and
 models that are finished are found again, so that an interrupted demo goes on where it stopped.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vitrify.analysis.analyze import analyze
-from vitrify.analysis.results import Options
+from vitrify.analysis.report.view.page import write_view
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.films.growth import deposit
 from vitrify.md.protocols.films.recipe import DepositionSpec
@@ -34,13 +34,19 @@ def demo(out: Path, *, bar: Bar, say: Callable[[str], None]) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     runs = [follow(cool, spec, out / name, bar) for name, spec in (("cool-fast", FAST), ("cool-slow", SLOW))]
     films = follow(deposit, FILMS, out / "films", bar)
-    for line in analyze(runs, out / "analysis", Options(structure=False)):
+    with bar("analysis") as progress:
+        lines = analyze([*runs, films], out / "analysis", progress=progress)
+    for line in lines:
         say(line)
+    look = out / "view.html"
+    if not look.exists():
+        with bar("view") as progress:
+            write_view([*runs, films], look, replicas=(0, 1), title="Glasses in two dimensions", progress=progress)
     taught = classify(out, bar)
     for one in (asked for positions in taught for asked in positions.evaluations):
         say(f"{one.title}: AUC {one.auc.value:.3f}" + ("" if one.learnt else ", its training part not learnt"))
     report = out / "report.html"
-    tell(report, out / "analysis", runs, films, taught)
+    tell(report, out / "analysis", runs, films, taught, view=look.name)
     return report
 
 

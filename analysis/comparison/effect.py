@@ -6,7 +6,7 @@ holds for four configurations as for four hundred, and for sets that hardly touc
 of freedom are those of Welch and Satterthwaite.
 
 Source: J. H. Steiger, R. T. Fouladi, in What If There Were No Significance Tests? (1997), chapter 9; L. V. Hedges,
-J. Educ. Stat. 6, 107 (1981), for g; coverage: docs/coverage.md.
+J. Educ. Stat. 6, 107 (1981), for g; coverage: docs/coverage-analysis.md.
 """
 
 from __future__ import annotations

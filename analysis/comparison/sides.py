@@ -19,6 +19,7 @@ from vitrify.analysis.origins import origins
 from vitrify.analysis.results import BULK, FILMS
 from vitrify.analysis.statistics import FEWEST_REPLICAS
 from vitrify.analysis.structure.descriptors import Measured
+from vitrify.analysis.structure.stored import Stored
 from vitrify.md.store.rundir import RunDirectory
 
 POSITIONS = ("inherent", "instant")
@@ -90,12 +91,14 @@ class Member:
         energy: E_IS per particle, of films that of the bulk, not shifted [eps_AA].
         origin: what the replica began with, :func:`vitrify.analysis.origins.origins`.
         load: reads it, with its neighbours.
+        stored: where it stands, of a whole configuration of the bulk mixture; None for the bulk of a film.
     """
 
     where: tuple[str, int, int]
     energy: float
     origin: str
     load: Callable[[], Measured]
+    stored: Stored | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,14 +196,16 @@ def _members(source: Source, *, inherent: bool) -> tuple[list[Member], object]:
     energies = np.where(table["converged"] == 1, table["inherent_energy"], np.nan)[rows]
     energy_of = dict(zip(table["replica"][rows].tolist(), energies.tolist(), strict=True))
     replicas = run.stored_replicas(frame, inherent=inherent)
+    places = [Stored(run=run, replica=replica, frame=frame, inherent=inherent) for replica in replicas]
     members = [
         Member(
-            where=(run.name, frame, replica),
-            energy=energy_of[replica],
+            where=(run.name, frame, place.replica),
+            energy=energy_of[place.replica],
             origin=str(origin),
-            load=partial(_load, run, replica, frame, inherent),
+            load=partial(_load, place),
+            stored=place,
         )
-        for replica, origin in zip(replicas, origins(run, replicas), strict=True)
+        for place, origin in zip(places, origins(run, replicas), strict=True)
     ]
     return members, tuple(run.spec[name] for name in _SYSTEM)
 
@@ -227,8 +232,8 @@ def _films(source: Source, *, inherent: bool) -> tuple[list[Member], object]:
     return members, Preparation.of(run).system
 
 
-def _load(run: RunDirectory, replica: int, frame: int, inherent: bool) -> Measured:
-    return Measured(run.configuration(replica, frame, inherent=inherent))
+def _load(place: Stored) -> Measured:
+    return Measured(place.load())
 
 
 def _load_film(one: FilmRun, replica: int, frame: int, inherent: bool) -> Measured:

@@ -84,11 +84,11 @@ def departure(curve: CoolingCurve, line: EquilibriumLine, *, excess: float = EXC
     """
     top = float(line.kt.max())
     try:
-        kt, energies = smoothed(curve, GRID)
+        kt, mean, ramp_without = smoothed(curve, GRID)
     except ValueError as error:
         return Quantity(value=float("nan"), note=str(error))
     at = kt + curve.lag
-    at, energies = at[at <= top], energies[:, at <= top]
+    at, mean, ramp_without = at[at <= top], mean[at <= top], ramp_without[:, at <= top]
 
     def leaves(line_parameters: np.ndarray, ramp: np.ndarray) -> np.ndarray:
         """(...,) the hottest kT below which the excess is reached."""
@@ -102,11 +102,10 @@ def departure(curve: CoolingCurve, line: EquilibriumLine, *, excess: float = EXC
                 found[row] = at[first] - one[first] * (at[first] - at[first - 1]) / (one[first] - one[first - 1])
         return found
 
-    mean = energies.mean(axis=0)
     value = float(leaves(np.array([line.a, line.b]), mean)[0])
     if not np.isfinite(value):
         return Quantity(value=value, note=f"it lies {excess:g} above the line from kT {top:g} on, or never")
-    without = _without(line, curve, mean_without_each(energies), np.ones(len(energies), dtype=bool), mean, leaves)
+    without = _without(line, curve, ramp_without, np.ones(len(ramp_without), dtype=bool), mean, leaves)
     return jackknife(value, list(without.values()), level)
 
 

@@ -27,7 +27,7 @@ from scipy.stats import t as student
 
 from vitrify.analysis.curves.cooling_curve import CoolingCurve
 from vitrify.analysis.curves.glass_transition import ROUNDING
-from vitrify.analysis.statistics import FEWEST_REPLICAS, Interval, Quantity, mean_and_error
+from vitrify.analysis.statistics import FEWEST_REPLICAS, Interval, Quantity, mean_and_error, mean_without_each
 
 UPPER_LIMIT = 0.9
 """Highest kT that the hyperbola is fitted to [eps_AA]."""
@@ -115,10 +115,15 @@ def smooth_transition(
     )
 
 
-def smoothed(curve: CoolingCurve, spacing: float) -> tuple[np.ndarray, np.ndarray]:
-    """Each replica's E_IS smoothed by the hyperbola of the mean curve, its Tg held: kT (J,), rising, energies (R, J).
+def smoothed(curve: CoolingCurve, spacing: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean curve smoothed by its hyperbola, and with each replica left out by a hyperbola of its own.
 
-    The mean over replicas is the fit itself. Replicas without all their energies below the limit are left out.
+    Args:
+        curve: the cooling curve; replicas without all their energies below the limit are left out.
+        spacing: of the temperatures [eps_AA].
+
+    Returns:
+        kT (J,), rising; E_IS (J,); with each replica left out (R, J), NaN where that leaves no bend.
 
     Raises:
         ValueError: where there is no fit.
@@ -129,8 +134,12 @@ def smoothed(curve: CoolingCurve, spacing: float) -> tuple[np.ndarray, np.ndarra
     energies = energies[np.isfinite(energies).all(axis=1)]
     at = curve.kt_set[shown]
     kt = np.arange(at.min(), at.max() + spacing / 2, spacing)
-    weights = _design(kt, fit.tg.value, fit.width) @ np.linalg.pinv(_design(at, fit.tg.value, fit.width))
-    return kt, energies @ weights.T
+    without = np.full((len(energies), len(kt)), np.nan)
+    for row, mean in enumerate(mean_without_each(energies)):
+        tg, linear = best_tg(at, mean, fit.width)
+        if np.isfinite(tg):
+            without[row] = _design(kt, tg, fit.width) @ linear
+    return kt, fit(kt), without
 
 
 def best_tg(kt: np.ndarray, energy: np.ndarray, width: float = WIDTH) -> tuple[float, np.ndarray]:

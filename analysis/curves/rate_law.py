@@ -13,6 +13,9 @@ import numpy as np
 
 from vitrify.analysis.statistics import Quantity, jackknife
 
+FEWEST_RATES = 3
+"""Fewest rates that a law is extrapolated from."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RateLaw:
@@ -33,6 +36,15 @@ class RateLaw:
     def __call__(self, rate: np.ndarray | float) -> np.ndarray | float:
         """KT of the line at a rate; outside ``rates`` an extrapolation [eps_AA]."""
         return self.at_unit_rate + self.slope.value * np.log10(rate)
+
+    @property
+    def no_further(self) -> str:
+        """Why it says nothing of slower ramps, or ""."""
+        if len(np.unique(self.rates)) < FEWEST_RATES:
+            return f"a line through {len(self.rates)} rates always fits"
+        if not self.slope.low > 0:
+            return "kT does not fall with slower cooling beyond the slope's interval"
+        return ""
 
     def extrapolates(self, rate: float) -> bool:
         """Whether a rate lies outside of those that were simulated."""

@@ -146,6 +146,8 @@ def _ramps(
         ramps.append(Ramp(curve=curve, lines=lines.get(ramp_key(curve)), smooth=smooth, memory=kept))
     for ramp in ramps:
         _say(found, ramp)
+    if line is not None:
+        _say_what_left_the_line(found, transitions, line)
     points = None
     if liquids:
         kt = np.array([liquid.kt_set for liquid in liquids])
@@ -211,7 +213,9 @@ def _against_rate(found: Results, ramps: Sequence[Ramp]) -> None:
         slope = law.slope
         sure = f" (95 % {slope.low:.4f} to {slope.high:.4f})" if slope.interval else f" ({slope.note})"
         found.numbers.append(f"{name} changes by {slope.value:.4f} per decade of the rate{sure}")
-        for slower in (0.0, 1.0, 2.0):
+        if law.no_further:
+            found.notes.append(f"the law of {name} is not extrapolated: {law.no_further}")
+        for slower in (0.0,) if law.no_further else (0.0, 1.0, 2.0):
             rate = float(law.rates.min() / 10**slower)
             rows.append(
                 {
@@ -300,6 +304,22 @@ def _say(found: Results, ramp: Ramp) -> None:
             f"{steps}: the mixture is on average {ramp.curve.lag:.3f} warmer than its thermostat is set, which lags "
             "behind "
             "the ramp"
+        )
+
+
+def _say_what_left_the_line(found: Results, transitions: Sequence[GlassTransition], line: EquilibriumLine) -> None:
+    """Ramps whose liquid window is out of equilibrium: why their Tg by two lines need not fall with slower cooling."""
+    left = []
+    for one in transitions:
+        curve, (low, high) = one.curve, one.windows.liquid
+        shown = (curve.kt_set >= low) & (curve.kt_set <= high)
+        if float(np.nanmean(curve.inherent.mean[shown] - line(curve.kt_set[shown] + curve.lag))) > EXCESS:
+            left.append(f"{curve.ramp_steps:,}")
+    if left:
+        low, high = transitions[0].windows.liquid
+        found.notes.append(
+            f"from kT {low:g} to {high:g}, the liquid window of T_g, ramps of M = {', '.join(left)} have left the "
+            "equilibrium line: T_g by two lines need not fall with slower cooling, the fictive temperature must"
         )
 
 

@@ -32,7 +32,8 @@ class Readings(NamedTuple):
 def temperatures_against_rate_figure(readings: Mapping[str, Readings]) -> Figure:
     """Tg, fictive temperature and the like against cooling rate; bars are intervals over replicas.
 
-    The line is the law in log(rate), solid between the rates that were simulated, dotted where it is an extrapolation.
+    The line is the law in log(rate), solid between the rates that were simulated, dotted where it is an extrapolation;
+    laws of two rates, or that do not fall with slower cooling beyond their interval, are not extrapolated.
     """
     figure = Figure(figsize=(6.0, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -49,7 +50,8 @@ def temperatures_against_rate_figure(readings: Mapping[str, Readings]) -> Figure
         if law is not None:
             inside, outside = np.array([first, last]), np.array([shown[0], first])
             axes.plot(10**inside, law(10**inside), color=colour, lw=1.1)
-            axes.plot(10**outside, law(10**outside), color=colour, lw=1.1, ls=":")
+            if not law.no_further:
+                axes.plot(10**outside, law(10**outside), color=colour, lw=1.1, ls=":")
     axes.set_xscale("log")
     axes.set_xlim(10 ** shown[0], 10 ** shown[1])
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -95,5 +97,6 @@ def choices_figure(found: Sequence[Choice]) -> Figure:
         axes.set_ylabel(TEMPERATURE_LABEL)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    grid[0].legend(loc="lower left", fontsize=9, ncols=2)
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", fontsize=10, ncols=len(curves))
     return figure

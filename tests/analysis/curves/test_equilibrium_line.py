@@ -133,3 +133,14 @@ def test_a_drift_is_judged_by_students_t():
     assert not no_drift(replace(drift, mean=np.array(0.0036)), 3.0)
     assert not no_drift(replace(drift, replicas=np.array(5000)), 3.0)
     assert no_drift(replace(drift, replicas=np.array(1), error=np.array(np.nan)), 3.0)
+
+
+def test_a_law_goes_no_further_than_it_knows():
+    rng = np.random.default_rng(8)
+    rates, kts = [0.02, 0.002, 0.0002], [0.65, 0.55, 0.45]
+    sharp = [{str(rate): kt + rng.normal(0, 0.001, 8)} for rate, kt in zip(rates, kts, strict=True)]
+    blurred = [{str(rate): kt + rng.normal(0, 0.3, 8)} for rate, kt in zip(rates, kts, strict=True)]
+    assert rate_law(rates, kts, sharp).no_further == ""
+    assert "does not fall" in rate_law(rates, kts, blurred).no_further
+    assert "does not fall" in rate_law(rates, kts[::-1], sharp).no_further
+    assert "2 rates" in rate_law(rates[:2], kts[:2], sharp[:2]).no_further

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import curve_fit
@@ -31,9 +33,13 @@ def test_lammps_runs_hold_their_tg_by_two_lines(lammps):
     assert found.replicas == 8
 
 
-def test_the_mean_of_the_smoothed_replicas_is_the_fit(lammps):
-    kt, energies = smoothed(lammps, 0.05)
-    np.testing.assert_allclose(energies.mean(axis=0), smooth_transition(lammps)(kt), atol=1e-12)
+def test_the_smoothed_curve_is_the_fit_and_every_replica_is_left_out_once(lammps):
+    kt, energy, without = smoothed(lammps, 0.05)
+    np.testing.assert_allclose(energy, smooth_transition(lammps)(kt), atol=1e-12)
+    fewer = replace(
+        lammps, **{name: getattr(lammps, name)[1:] for name in ("kt", "potential_energy", "inherent_energy")}
+    )
+    np.testing.assert_allclose(without[0], smooth_transition(fewer)(kt), atol=1e-12)
 
 
 def test_replicas_that_show_no_bend_do_not_bound_tg(lammps):
