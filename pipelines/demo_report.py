@@ -8,13 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from vitrify.analysis.figures import (
-    KT_LABEL,
-    Figure,
-    Level,
-    Series,
     as_png_bytes,
     configuration_figure,
-    error_bar_figure,
 )
 from vitrify.analysis.films.film_run import FilmRun
 from vitrify.analysis.report.page import (
@@ -25,18 +20,16 @@ from vitrify.analysis.report.page import (
     Picture,
     Prose,
     Section,
-    Table,
     with_error,
     with_interval,
     write_report,
 )
 from vitrify.analysis.report.tables import read_contents, read_table
 from vitrify.analysis.statistics import mean_and_error
-from vitrify.learn.evaluate import Evaluation
-from vitrify.learn.scores import Score
 from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import RunDirectory
-from vitrify.pipelines.demo_plan import FAST, FILMS, FRAMES, LESSONS, PARTICLES, SLOW, Lesson
+from vitrify.pipelines.demo_learning import Class, classifier_section
+from vitrify.pipelines.demo_plan import FAST, FILMS, FRAMES, PARTICLES, SLOW
 
 
 def tell(
@@ -44,7 +37,7 @@ def tell(
     analysis: Path,
     runs: Sequence[RunDirectory],
     films: RunDirectory,
-    evaluations: Sequence[Evaluation],
+    taught: Sequence[Class],
     *,
     view: str = "",
 ) -> None:
@@ -55,7 +48,7 @@ def tell(
         analysis: directory of the analysis of all of them.
         runs: the coolings.
         films: the run of the films.
-        evaluations: in the order the lessons ask.
+        taught: classifiers, by the positions they were shown.
         view: name of a page of configurations beside the report, to be linked; "" for none.
     """
     seconds = sum(run.provenance["wall_time_s"] for run in [*runs, films])
@@ -66,7 +59,7 @@ def tell(
             cooling_section(analysis, runs[0]),
             structure_section(analysis, view),
             film_section(analysis, films),
-            classifier_section(evaluations),
+            classifier_section(taught),
         ],
         summary=f"The two-dimensional Kob-Andersen mixture at laptop size, simulated in {seconds:.0f} s. "
         "Reduced Lennard-Jones units; energies per particle, truncated at the cut-off and not shifted.",
@@ -196,63 +189,6 @@ def film_section(analysis: Path, run: RunDirectory) -> Section:
             Files([file_of(analysis, name) for name in ("film_structure.csv", "film_profile.csv")]),
         ],
     )
-
-
-def classifier_section(evaluations: Sequence[Evaluation]) -> Section:
-    """Who can tell a glass from a liquid, and from how near."""
-    asked = [(lesson, kt) for lesson in LESSONS for kt in lesson.asked]
-    rows = [
-        (
-            lesson.legend,
-            f"{lesson.taught[0]:g}",
-            f"{kt:g}",
-            in_words(one.accuracy),
-            in_words(one.auc),
-            f"{one.p_value:.3f}",
-        )
-        for (lesson, kt), one in zip(asked, evaluations, strict=True)
-    ]
-    return Section(
-        "A network tells glass from liquid",
-        [
-            Prose(
-                "A convolutional network sees pictures of configurations: glasses at kT 0.05 and the liquids they came "
-                "from. Expect it to fail on a liquid near the glass transition when it was taught on a hot one, and "
-                "to succeed when taught on the near one itself. But instantaneous positions carry thermal motion, and "
-                "that alone tells the two apart. The honest test uses inherent structures, with a linear model on the "
-                "inherent-structure energy as its yardstick: what that one reaches, energy explains. Where the AUC is "
-                "good and the accuracy is not, the network ranks well and only its threshold is off."
-            ),
-            Picture(
-                as_png_bytes(accuracy_figure(asked, evaluations)),
-                "Accuracy on replicas never seen in training, with 95 % intervals.",
-            ),
-            Table(
-                ("model", "taught at", "asked at", "accuracy", "AUC", "null p"),
-                rows,
-                "Liquids by their kT; 95 % intervals over replicas. The null test shuffles the labels a thousand "
-                "times: p is how often chance does as well.",
-            ),
-        ],
-    )
-
-
-def accuracy_figure(asked: Sequence[tuple[Lesson, float]], evaluations: Sequence[Evaluation]) -> Figure:
-    """Accuracy of every lesson against the temperature of the liquid it is asked about."""
-    series = {}
-    for lesson in LESSONS:
-        own = [one for (asker, _), one in zip(asked, evaluations, strict=True) if asker is lesson]
-        value = np.array([one.accuracy.value for one in own])
-        low = np.array([one.accuracy.interval.low for one in own])
-        high = np.array([one.accuracy.interval.high for one in own])
-        error = np.maximum([value - low, high - value], 0)
-        series[lesson.legend] = Series(np.array(lesson.asked), value, error)
-    return error_bar_figure(series, x_label=f"liquid {KT_LABEL}", y_label="accuracy", levels={"chance": Level(0.5)})
-
-
-def in_words(score: Score) -> str:
-    """A score with its interval."""
-    return with_interval(score.value, score.interval.low, score.interval.high)
 
 
 def facts() -> dict[str, str]:

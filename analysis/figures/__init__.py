@@ -28,6 +28,7 @@ from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, matrix_figure, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
 from vitrify.analysis.figures.training import training_figure
+from vitrify.analysis.figures.transfer import TransferPoints, transfer_figure
 from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Readings",
     "Roc",
     "Series",
+    "TransferPoints",
     "accuracy_figure",
     "animation",
     "as_png_bytes",
@@ -65,4 +67,5 @@ __all__ = [
     "score_walk_figure",
     "temperatures_against_rate_figure",
     "training_figure",
+    "transfer_figure",
 ]

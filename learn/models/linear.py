@@ -114,7 +114,8 @@ def _losses(taught: np.ndarray, label: np.ndarray, asked: np.ndarray, answers: n
     model, losses = LogisticRegression(class_weight="balanced", max_iter=10_000, warm_start=True), []
     for penalty in PENALTIES:
         model.set_params(C=float(penalty)).fit(taught, label)
-        chances = model.predict_log_proba(asked)
+        with np.errstate(divide="ignore"):  # what is surely wrong has a log chance of minus infinity, and is not chosen
+            chances = model.predict_log_proba(asked)
         losses.append(-float(chances[np.arange(len(answers)), np.searchsorted(model.classes_, answers)].mean()))
     return losses
 
