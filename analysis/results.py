@@ -85,12 +85,14 @@ class Results:
         figures: by file name, ``cooling_curve.png``.
         numbers: the few that matter, each with its interval, in words.
         notes: what a reader must know, and what could not be found and why.
+        files: others that lie beside them, such as animations, by file name.
     """
 
     tables: dict[str, CaptionedTable] = field(default_factory=dict)
     figures: dict[str, CaptionedFigure] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     def add_table(self, name: str, columns: Columns, caption: str, *, shown: Sequence[str] = ()) -> None:
         """Add a table under the file name ``name``."""

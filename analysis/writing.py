@@ -58,6 +58,8 @@ def write_results(found: Sequence[Results], out: Path, product: str, request: Ma
             for name, drawn in part.figures.items():
                 save(drawn.figure, directory / FIGURES / name)
                 contents.append({"file": f"{FIGURES}/{name}", "caption": drawn.caption})
+            for name, content in part.files.items():
+                write_atomically(directory / name, content)
             for name, table in part.tables.items():
                 write_table(directory / name, table.columns)
                 contents.append({"file": name, "caption": table.caption, "shown": list(table.shown)})

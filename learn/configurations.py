@@ -63,6 +63,19 @@ class Configurations:
     def __len__(self) -> int:
         return len(self.box)
 
+    def one(self, row: int) -> Configuration:
+        """A configuration by itself, empty slots left out; nobody knows its clock and temperature here."""
+        filled = self.species[row] != EMPTY
+        along_x, along_y = self.periodic[row]
+        return Configuration(
+            positions=np.asarray(self.positions[row][filled]),
+            species=np.asarray(self.species[row][filled]),
+            box=self.box[row],
+            periodic=(bool(along_x), bool(along_y)),
+            step=0,
+            kt_set=np.nan,
+        )
+
     def select(self, rows: np.ndarray) -> Configurations:
         """The configurations at ``rows`` (indices or a mask), in that order."""
         return Configurations(**{name: np.asarray(getattr(self, name)[rows]) for name in self.__dataclass_fields__})

@@ -11,8 +11,8 @@ PARTICLES, FRAMES = 1080, 40
 FAST = CoolingSpec(particles=PARTICLES, ramp_steps=20_000, replicas=80, frames=FRAMES, store=(1, 20, 28, 40), seed=1)
 SLOW = CoolingSpec(particles=PARTICLES, ramp_steps=200_000, replicas=16, frames=FRAMES, seed=2)
 FILMS = DepositionSpec.preset("reid", seed=3, replicas=2, injections=60, steps_per_injection=5_000)
-PIXELS = 120
-"""Four to a particle's diameter, and divisible by 8, so that the network does not see where a particle is."""
+PIXEL = 0.2
+"""Edge of a pixel of the demo's pictures [sigma_AA]."""
 
 GLASS_KT = 0.05
 FAR_KT, MIDDLE_KT, NEAR_KT = 1.951, 1.025, 0.635
@@ -38,9 +38,9 @@ class Lesson:
     asked: tuple[float, ...]
 
     @property
-    def options(self) -> dict[str, int]:
+    def options(self) -> dict[str, float]:
         """Pictures small enough for a laptop."""
-        return {"pixels": PIXELS} if self.architecture == "cnn" else {}
+        return {"pixel": PIXEL} if self.architecture == "cnn" else {}
 
 
 LESSONS = (

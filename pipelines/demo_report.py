@@ -2,57 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vitrify.analysis.figures import (
-    KT_LABEL,
-    Figure,
-    Level,
-    Series,
     as_png_bytes,
     configuration_figure,
-    error_bar_figure,
 )
 from vitrify.analysis.films.film_run import FilmRun
 from vitrify.analysis.report.page import (
+    File,
+    Files,
+    Link,
     Numbers,
     Picture,
     Prose,
     Section,
-    Table,
     with_error,
     with_interval,
     write_report,
 )
 from vitrify.analysis.report.tables import read_contents, read_table
 from vitrify.analysis.statistics import mean_and_error
-from vitrify.learn.evaluate import Evaluation
-from vitrify.learn.scores import Score
 from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import RunDirectory
-from vitrify.pipelines.demo_plan import FAST, FILMS, FRAMES, LESSONS, PARTICLES, SLOW, Lesson
+from vitrify.pipelines.demo_learning import Class, classifier_section
+from vitrify.pipelines.demo_plan import FAST, FILMS, FRAMES, PARTICLES, SLOW
 
 
 def tell(
-    path: Path, analysis: Path, runs: Sequence[RunDirectory], films: RunDirectory, evaluations: Sequence[Evaluation]
+    path: Path,
+    analysis: Path,
+    runs: Sequence[RunDirectory],
+    films: RunDirectory,
+    taught: Sequence[Class],
+    *,
+    view: str = "",
 ) -> None:
     """Write the report.
 
     Args:
         path: the HTML file.
-        analysis: directory of the cooling analysis.
+        analysis: directory of the analysis of all of them.
         runs: the coolings.
         films: the run of the films.
-        evaluations: in the order the lessons ask.
+        taught: classifiers, by the positions they were shown.
+        view: name of a page of configurations beside the report, to be linked; "" for none.
     """
     seconds = sum(run.provenance["wall_time_s"] for run in [*runs, films])
     write_report(
         path,
         "Glasses in two dimensions",
-        [cooling_section(analysis, runs[0]), film_section(films), classifier_section(evaluations)],
+        [
+            cooling_section(analysis, runs[0]),
+            structure_section(analysis, view),
+            film_section(analysis, films),
+            classifier_section(taught),
+        ],
         summary=f"The two-dimensional Kob-Andersen mixture at laptop size, simulated in {seconds:.0f} s. "
         "Reduced Lennard-Jones units; energies per particle, truncated at the cut-off and not shifted.",
         facts=facts(),
@@ -62,9 +70,14 @@ def tell(
 def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
     """Two rates, their curves and Tg; one system before and after."""
     tg = read_table(analysis / "tg.csv")
+    ends = ("kt_fictive", "fictive temperature"), ("tg", "T_g")
     entries = [
-        (f"T_g, M = {steps:,.0f}", with_interval(value, low, high))
-        for steps, value, low, high in zip(tg["ramp_steps"], tg["tg"], tg["tg_low"], tg["tg_high"], strict=True)
+        (f"{name}, M = {steps:,.0f}", with_interval(value, low, high))
+        for column, name in ends
+        for steps, value, low, high in zip(
+            tg["ramp_steps"], tg[column], tg[f"{column}_low"], tg[f"{column}_high"], strict=True
+        )
+        if np.isfinite(value)
     ]
     drawn = "figures/cooling_curve.png"
     system = fast.replicas[0]
@@ -80,13 +93,15 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
                 f"cooled from kT 2.0 to 0.05, in {FAST.ramp_steps:,} and in {SLOW.ramp_steps:,} steps. At {FRAMES} "
                 "temperatures each was brought to its inherent structure, the nearest minimum of its potential energy. "
                 "Where a liquid falls out of equilibrium its curve bends away and flattens: it is a glass, and the "
-                "slower it was cooled the deeper it lies in its energy landscape. T_g is where two straight lines "
-                "cross, one through the glass and one through the liquid between kT 0.5 and 0.8. The fast ramp is no "
-                "longer in equilibrium there, so its T_g is one of the method more than of the liquid; and no T_g is "
-                "worth more than its interval."
+                "slower it was cooled the deeper it lies in its energy landscape. "
+                f"{order_in_words(tg)} "
+                "T_g is where two straight lines cross, one through the glass and one through the liquid between kT "
+                "0.5 and 0.8. The fast ramp is no longer in equilibrium there, so its T_g is one of the method more "
+                "than of the liquid, and may come out lower than that of the slow one; no T_g is worth more than its "
+                "interval."
             ),
             Numbers(entries),
-            Picture((analysis / drawn).read_bytes(), read_contents(analysis)[drawn]["caption"]),
+            *told(analysis, drawn, "figures/tg_against_rate.png"),
             Picture(
                 as_png_bytes(before_and_after),
                 "One system at the start and at the end of the fast ramp, as the dynamics left it: A light blue, B "
@@ -96,7 +111,54 @@ def cooling_section(analysis: Path, fast: RunDirectory) -> Section:
     )
 
 
-def film_section(run: RunDirectory) -> Section:
+def order_in_words(tg: Mapping[str, np.ndarray]) -> str:
+    """Whether the fictive temperature falls with slower cooling, as it must, and if not, why that is not seen."""
+    meaning = (
+        "The fictive temperature is where the equilibrium line has the glass's energy: the temperature at which the "
+        "liquid stopped following."
+    )
+    order = np.argsort(tg["ramp_steps"])
+    found, low, high = (tg[name][order] for name in ("kt_fictive", "kt_fictive_low", "kt_fictive_high"))
+    if not np.isfinite(found).all():
+        return f"{meaning} These ramps are too short to give it for each: none of them follows equilibrium long enough."
+    if (np.diff(found) >= 0).any():
+        return f"{meaning} It should fall with slower cooling; these replicas are too few to show it."
+    if (low[:-1] > high[1:]).all():
+        return f"{meaning} It falls with slower cooling, beyond its intervals."
+    return f"{meaning} It falls with slower cooling, though the intervals still overlap."
+
+
+def structure_section(analysis: Path, view: str) -> Section:
+    """What liquids and glasses look like, by the field's own curves."""
+    look = [Link(view, "Look into the configurations yourself: zoom, replicas, frames, colours by any number")]
+    return Section(
+        "What changes, and what does not",
+        [
+            Prose(
+                "Liquid and glass differ little to the eye, and little in how densities depend on distance: the first "
+                "peaks sharpen, the second split. The curves below are of inherent structures, where thermal motion "
+                "is taken away. Some eighty descriptors of every configuration, from Voronoi cells to closed rings, "
+                "can be taken from the table below."
+            ),
+            *told(analysis, "figures/g_of_r.png", "figures/s_of_k.png"),
+            Files([file_of(analysis, name) for name in ("descriptors.csv", "g_of_r.csv", "s_of_k.csv")]),
+            *(look if view else []),
+        ],
+    )
+
+
+def told(analysis: Path, *names: str) -> list[Picture]:
+    """Figures of an analysis with their captions; those that it has not are left out."""
+    contents = read_contents(analysis)
+    return [Picture((analysis / name).read_bytes(), contents[name]["caption"]) for name in names if name in contents]
+
+
+def file_of(analysis: Path, name: str) -> File:
+    """A table of an analysis, to be taken from the page."""
+    return File(name, (analysis / name).read_bytes(), read_contents(analysis)[name]["caption"])
+
+
+def film_section(analysis: Path, run: RunDirectory) -> Section:
     """A film, and what it is made of."""
     films = FilmRun(run)
     state, bulk = films.state, films.bulk
@@ -123,65 +185,10 @@ def film_section(run: RunDirectory) -> Section:
                 "One of the films at its inherent structure: A light blue, B orange, substrate grey. The band is its "
                 "bulk, away from substrate and surface.",
             ),
+            *told(analysis, "figures/film_profile.png"),
+            Files([file_of(analysis, name) for name in ("film_structure.csv", "film_profile.csv")]),
         ],
     )
-
-
-def classifier_section(evaluations: Sequence[Evaluation]) -> Section:
-    """Who can tell a glass from a liquid, and from how near."""
-    asked = [(lesson, kt) for lesson in LESSONS for kt in lesson.asked]
-    rows = [
-        (
-            lesson.legend,
-            f"{lesson.taught[0]:g}",
-            f"{kt:g}",
-            in_words(one.accuracy),
-            in_words(one.auc),
-            f"{one.p_value:.3f}",
-        )
-        for (lesson, kt), one in zip(asked, evaluations, strict=True)
-    ]
-    return Section(
-        "A network tells glass from liquid",
-        [
-            Prose(
-                "A convolutional network sees pictures of configurations: glasses at kT 0.05 and the liquids they came "
-                "from. Expect it to fail on a liquid near the glass transition when it was taught on a hot one, and "
-                "to succeed when taught on the near one itself. But instantaneous positions carry thermal motion, and "
-                "that alone tells the two apart. The honest test uses inherent structures, with a linear model on the "
-                "inherent-structure energy as its yardstick: what that one reaches, energy explains. Where the AUC is "
-                "good and the accuracy is not, the network ranks well and only its threshold is off."
-            ),
-            Picture(
-                as_png_bytes(accuracy_figure(asked, evaluations)),
-                "Accuracy on replicas never seen in training, with 95 % intervals.",
-            ),
-            Table(
-                ("model", "taught at", "asked at", "accuracy", "AUC", "null p"),
-                rows,
-                "Liquids by their kT; 95 % intervals over replicas. The null test shuffles the labels a thousand "
-                "times: p is how often chance does as well.",
-            ),
-        ],
-    )
-
-
-def accuracy_figure(asked: Sequence[tuple[Lesson, float]], evaluations: Sequence[Evaluation]) -> Figure:
-    """Accuracy of every lesson against the temperature of the liquid it is asked about."""
-    series = {}
-    for lesson in LESSONS:
-        own = [one for (asker, _), one in zip(asked, evaluations, strict=True) if asker is lesson]
-        value = np.array([one.accuracy.value for one in own])
-        low = np.array([one.accuracy.interval.low for one in own])
-        high = np.array([one.accuracy.interval.high for one in own])
-        error = np.maximum([value - low, high - value], 0)
-        series[lesson.legend] = Series(np.array(lesson.asked), value, error)
-    return error_bar_figure(series, x_label=f"liquid {KT_LABEL}", y_label="accuracy", levels={"chance": Level(0.5)})
-
-
-def in_words(score: Score) -> str:
-    """A score with its interval."""
-    return with_interval(score.value, score.interval.low, score.interval.high)
 
 
 def facts() -> dict[str, str]:

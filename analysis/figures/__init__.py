@@ -11,16 +11,24 @@ from vitrify.analysis.figures.curves import (
     Level,
     Series,
     cooling_curve_figure,
+    curve_family_figure,
     error_bar_figure,
     profile_figure,
-    radial_distribution_figure,
 )
 from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
 from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
+from vitrify.analysis.figures.explanations import (
+    accuracy_figure,
+    animation,
+    correlation_figure,
+    filter_figure,
+    score_walk_figure,
+)
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
 from vitrify.analysis.figures.scores import Roc, matrix_figure, roc_figure, score_figure
 from vitrify.analysis.figures.style import ENERGY_LABEL, KT_LABEL, as_png_bytes, as_svg, save
 from vitrify.analysis.figures.training import training_figure
+from vitrify.analysis.figures.transfer import TransferPoints, transfer_figure
 from vitrify.analysis.figures.transitions import Readings, choices_figure, temperatures_against_rate_figure
 
 __all__ = [
@@ -34,23 +42,30 @@ __all__ = [
     "Readings",
     "Roc",
     "Series",
+    "TransferPoints",
+    "accuracy_figure",
+    "animation",
     "as_png_bytes",
     "as_svg",
     "choices_figure",
     "configuration_figure",
     "cooling_curve_figure",
+    "correlation_figure",
+    "curve_family_figure",
     "decay_figure",
     "effects_figure",
     "effects_on_curves_figure",
     "energies_figure",
     "error_bar_figure",
+    "filter_figure",
     "matrix_figure",
     "profile_figure",
-    "radial_distribution_figure",
     "relaxation_time_figure",
     "roc_figure",
     "save",
     "score_figure",
+    "score_walk_figure",
     "temperatures_against_rate_figure",
     "training_figure",
+    "transfer_figure",
 ]

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from vitrify.analysis.figures.style import ENERGY_LABEL, INK, KT_LABEL, MARKERS, MUTED, PALETTE, styled
 from vitrify.analysis.statistics import Estimate
-from vitrify.analysis.structure.radial import PAIRS, RadialDistribution
 
 if TYPE_CHECKING:
     from vitrify.analysis.curves.cooling_curve import CoolingCurve
@@ -98,18 +97,38 @@ def cooling_curve_figure(
 
 
 @styled
-def radial_distribution_figure(distributions: Mapping[str, RadialDistribution]) -> Figure:
-    """Partial g(r), a panel for each pair of species and a line for each name."""
-    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
-    axes = figure.subplots(len(PAIRS), 1, sharex=True)
-    for panel, axis in enumerate(axes):
-        axis.axhline(1, color=MUTED, lw=0.7, ls=(0, (4, 3)))
-        for (name, distribution), colour in zip(distributions.items(), PALETTE, strict=False):
-            axis.plot(distribution.radius, distribution.g[panel], color=colour, lw=1.3, label=name)
-        axis.set_ylabel(rf"$g_{{{PAIRS[panel][0]}}}(r)$")
-        axis.set_ylim(bottom=0)
-    axes[0].legend(loc="upper right")
-    axes[-1].set_xlabel(r"$r$  $[\sigma_{AA}]$")
+def curve_family_figure(
+    curves: Mapping[str, tuple[np.ndarray, Estimate]],
+    *,
+    lines: Sequence[str],
+    x_label: str,
+    y_label: str,
+    level: float | None = None,
+) -> Figure:
+    """A family of curves, g(r) or S(k): a panel for each line, a colour for each name, bands of one standard error.
+
+    Args:
+        curves: abscissa (K,), and mean and error (len(lines), K), by legend entry.
+        lines: names of the panels, ``g_AA``.
+        x_label: label of the abscissa with its unit.
+        y_label: of the ordinate: ``g(r)``.
+        level: drawn as a dashed line.
+    """
+    figure = Figure(figsize=(7.2, 0.9 + 1.55 * len(lines) + 0.25 * len(curves)), layout="constrained")
+    axes = figure.subplots(len(lines), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, (axis, name) in enumerate(zip(axes, lines, strict=True)):
+        if level is not None:
+            axis.axhline(level, color=MUTED, lw=0.7, ls=(0, (4, 3)))
+        for (label, (x, estimate)), colour in zip(curves.items(), PALETTE, strict=False):
+            mean, error = estimate.mean[panel], np.nan_to_num(estimate.error[panel])
+            axis.fill_between(x, mean - error, mean + error, color=colour, alpha=0.25, lw=0)
+            axis.plot(x, mean, color=colour, lw=1.3, label=label)
+        axis.set_title(name.rpartition("_")[2], fontsize=11.5)
+        axis.margins(x=0.01)
+    figure.supylabel(y_label, fontsize=13)
+    axes[-1].set_xlabel(x_label)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center")
     return figure
 
 

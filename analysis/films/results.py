@@ -128,7 +128,7 @@ def _structure(found: Results, films: Sequence[FilmRun]) -> None:
         "film_structure.csv",
         film_structure_columns(films),
         "Structure of the bulk of each film: bond order, Voronoi sides and bonds as in descriptors.csv.",
-        shown=("run", "replica", "particles", "psi6_A", "psi5_B", "sides5_B", "bb_bonds", "a_without_b"),
+        shown=("run", "replica", "particles", "psi6_A", "psi5_B", "sides5_B", "bb_edges_k2", "a_outside_k2"),
     )
     found.add_table(
         "film_profile.csv",

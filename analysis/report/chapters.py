@@ -1,13 +1,16 @@
 """What a directory has to tell: its tables, figures and provenance as a section of a report.
 
-A section is made from whatever product directory is given: a run, an analysis, a model, an evaluation, a benchmark.
-CSV tables of a few rows are shown, longer ones named; every PNG is shown.
+A section is made from whatever product directory is given: a run, an analysis, a comparison, an evaluation, a
+benchmark. What stands in its ``contents.json`` is told in that order, with those captions. CSV tables of a few rows are
+shown, and every one can be taken from the page; every PNG is shown; a page to look into configurations that lies in the
+directory or beside the report is linked.
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +18,9 @@ import numpy as np
 
 from vitrify.analysis.report.page import (
     Block,
+    File,
+    Files,
+    Link,
     Numbers,
     Picture,
     Prose,
@@ -32,7 +38,13 @@ from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import RunDirectory
 
 LONGEST_TABLE = 30
-"""Rows beyond which a table is named, not shown."""
+"""Rows beyond which a table is not shown."""
+
+LARGEST_FILE = 20_000_000
+"""Bytes of a table beyond which it is not put into the page: a browser keeps them all in memory."""
+
+VIEW = "<!-- vitrify view -->"
+"""How a page to look into configurations says that it is one."""
 
 
 def write_chapters(directories: Sequence[Path], out: Path, *, title: str, force: bool = False) -> None:
@@ -55,7 +67,7 @@ def write_chapters(directories: Sequence[Path], out: Path, *, title: str, force:
     write_report(
         out,
         title,
-        [chapter(directory) for directory in directories],
+        [with_links(chapter(directory), views(directory, out)) for directory in directories],
         summary="Reduced Lennard-Jones units; energies per particle, truncated at the cut-off and not shifted.",
         facts={
             "program": f"vitrify {facts['version']}",
@@ -77,7 +89,7 @@ def chapter(directory: Path) -> Section:
         raise FileNotFoundError(errno.ENOENT, "no such directory", str(directory))
     if (directory / SPEC).is_file():
         return run_chapter(RunDirectory.open(directory))
-    blocks: list[Block] = [*pictures(directory), *tables(directory)]
+    blocks: list[Block] = [*pictures(directory), *tables(directory), *benchmark(directory)]
     if not blocks:
         raise ValueError(f"{directory}: holds no run, table or figure, expected a directory that vitrify wrote")
     facts = directory / "provenance.json"
@@ -133,23 +145,42 @@ def pictures(directory: Path) -> list[Block]:
 
 
 def tables(directory: Path) -> list[Block]:
-    """Every CSV of a directory: shown when short, named when long."""
+    """Every CSV of a directory: shown when short, and all of them to be taken away."""
     blocks: list[Block] = []
     longer = []
-    for file, entry in _told(directory, list(directory.glob("*.csv"))):
-        columns = read_table(file)
+    for path, entry in _told(directory, list(directory.glob("*.csv"))):
+        columns, caption = read_table(path), entry["caption"]
         rows = len(next(iter(columns.values())))
-        if 0 < rows <= LONGEST_TABLE:
+        size = path.stat().st_size
+        file = File(path.name, path.read_bytes(), f"{caption} {rows:,} rows.") if size <= LARGEST_FILE else None
+        if 0 < rows <= LONGEST_TABLE and file is not None:
             shown = {name: columns[name] for name in entry.get("shown") or columns}
-            blocks.append(table_of(shown, entry["caption"]))
+            blocks.append(table_of(shown, caption, file))
+        elif file is not None:
+            longer.append(file)
         else:
-            longer.append(f"{file.name} ({rows:,} rows)")
-    if longer:
-        blocks.append(Prose(f"Longer tables beside this report, in {directory.name}: {', '.join(longer)}."))
-    return blocks
+            blocks.append(Prose(f"{path.name}, {size / 1e6:.0f} MB, lies in {directory.name}: {caption}"))
+    return [*blocks, *([Files(longer)] if longer else [])]
 
 
-def table_of(columns: Mapping[str, np.ndarray], caption: str) -> Table:
+def benchmark(directory: Path) -> list[Block]:
+    """The contenders of a benchmark, a row each, and what their numbers rest on."""
+    path = directory / "benchmark.json"
+    if not path.is_file():
+        return []
+    record = json.loads(path.read_text(encoding="utf-8"))
+    found: list[Block] = []
+    for name, about in (("rows", "Contenders, in turn on one machine."), ("ratios", "Ratios, side by side.")):
+        rows = [row for row in record.get(name, []) if isinstance(row, Mapping)]
+        plain = [key for key in (rows[0] if rows else ()) if all(_is_plain(row.get(key)) for row in rows)]
+        cells = [tuple(_cell(row.get(key)) for key in plain) for row in rows]
+        if plain:
+            found.append(Table(tuple(key.replace("_", " ") for key in plain), cells, about))
+    conditions = [(str(key), _plain(value)) for key, value in dict(record.get("conditions", {})).items()]
+    return [*found, *([Table(("condition", ""), conditions, "What every number rests on.")] if conditions else [])]
+
+
+def table_of(columns: Mapping[str, np.ndarray], caption: str, file: File | None = None) -> Table:
     """A table for reading: ``x`` and ``x_error`` become one column, and so do ``x``, ``x_low`` and ``x_high``.
 
     >>> columns = {"rate": np.array([0.002]), "tg": np.array([0.4135]), "tg_low": np.array([0.378])}
@@ -169,7 +200,7 @@ def table_of(columns: Mapping[str, np.ndarray], caption: str) -> Table:
         else:
             cells = [number(value) if column.dtype.kind == "f" else str(value) for value in column]
         merged[name.replace("_", " ")] = cells
-    return Table(tuple(merged), list(zip(*merged.values(), strict=True)), caption)
+    return Table(tuple(merged), list(zip(*merged.values(), strict=True)), caption, file)
 
 
 def _told(directory: Path, files: Sequence[Path]) -> list[tuple[Path, dict]]:
@@ -180,7 +211,33 @@ def _told(directory: Path, files: Sequence[Path]) -> list[tuple[Path, dict]]:
         ((file.relative_to(directory).as_posix(), file) for file in files),
         key=lambda pair: (order.get(pair[0], len(order)), pair[0]),
     )
-    return [(file, contents.get(name, {"caption": file.stem.replace("_", " ")})) for name, file in named]
+    return [(file, contents.get(name, {"caption": _sentence(file.stem.replace("_", " "))})) for name, file in named]
+
+
+def views(directory: Path, out: Path) -> list[str]:
+    """Pages to look into configurations in a directory, or beside it under its name, as seen from the report."""
+    pages = [*directory.glob("*.html"), *directory.parent.glob(f"{directory.name}*.html")]
+    return [Path(os.path.relpath(page, out.parent)).as_posix() for page in sorted(pages) if is_view(page)]
+
+
+def with_links(section: Section, addresses: Sequence[str]) -> Section:
+    """The section, with a link to each of these pages at its end."""
+    links = [Link(address, f"Look into the configurations: {address}") for address in addresses]
+    return Section(section.heading, [*section.blocks, *links])
+
+
+def is_view(page: Path) -> bool:
+    """Whether a page is one of ``vitrify view``."""
+    with open(page, encoding="utf-8", errors="replace") as file:
+        return VIEW in file.read(200)
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _cell(value: object) -> str:
+    return number(float(value)) if isinstance(value, int | float) else str(value or "–")
 
 
 def _plain(value: object) -> str:

@@ -1,6 +1,7 @@
 """A report: one HTML file that needs nothing else, made to be read by a person.
 
-Figures are embedded, the style sheet is inline, no script runs and nothing is fetched. Every text is escaped.
+Figures are embedded, and so are the tables that can be taken away; the style sheet is inline, no script runs and
+nothing is fetched. Every text is escaped.
 """
 
 from __future__ import annotations
@@ -49,6 +50,17 @@ vertical-align:bottom}
 td{border-bottom:1px solid var(--rule);padding:.35rem .9rem .35rem 0;white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
 th.number,td.number{text-align:right}
+a.take{color:var(--accent);text-decoration:none}
+a.take:hover{text-decoration:underline}
+ul.files{list-style:none;margin:0 0 1.5rem;padding:0;font:.86rem/1.55 system-ui,sans-serif}
+ul.files li{border-bottom:1px solid var(--rule);padding:.45rem 0;color:var(--muted)}
+@media (max-width:600px){main{padding:2rem 1rem 3rem}body{font-size:16px}h1{font-size:1.75rem}
+figure img{padding:.3rem}nav a{display:block;margin:0;white-space:normal}
+.stacked thead{display:none}.stacked table,.stacked tbody,.stacked tr,.stacked td{display:block;width:100%}
+.stacked tr{border-bottom:1.5px solid var(--ink);padding:.5rem 0}
+.stacked td,.stacked td.number{display:flex;justify-content:space-between;gap:1rem;text-align:right;white-space:normal;
+padding:.15rem 0;border-bottom:0;overflow-wrap:anywhere}
+.stacked td::before{content:attr(data-name);color:var(--muted);text-align:left}}
 footer{margin-top:4rem;border-top:1px solid var(--rule);padding-top:1rem;color:var(--muted);
 font:.8rem/1.6 system-ui,sans-serif}
 footer dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:0}
@@ -102,13 +114,57 @@ class Picture:
         return f"<figure>{image}<figcaption>{_typeset(self.caption)}</figcaption></figure>"
 
 
+WIDEST_ON_A_PHONE = 3
+"""Columns beyond which a row becomes a block of lines on a narrow screen, each with its column's name."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A text file that is taken away from the page: its name, its content, and what it holds."""
+
+    name: str
+    content: bytes
+    about: str = ""
+
+    def html(self) -> str:
+        """A link that holds the file itself."""
+        data = base64.b64encode(self.content).decode("ascii")
+        name = escape(self.name)
+        return f'<a class="take" download="{name}" href="data:text/csv;charset=utf-8;base64,{data}">{name}</a>'
+
+
+@dataclass(frozen=True)
+class Files:
+    """Tables too long to be shown."""
+
+    entries: Sequence[File]
+
+    def html(self) -> str:
+        """A line each."""
+        lines = (f"<li>{file.html()}: {_typeset(file.about)}</li>" for file in self.entries)
+        return f'<ul class="files">{"".join(lines)}</ul>'
+
+
+@dataclass(frozen=True)
+class Link:
+    """Another page beside this one: where it is, seen from here, and what one finds there."""
+
+    address: str
+    text: str
+
+    def html(self) -> str:
+        """A paragraph with the link."""
+        return f'<p><a class="take" href="{escape(self.address)}">{_typeset(self.text)}</a></p>'
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table: column headings, rows of texts, and a caption that says units and what the errors are."""
+    """A table: column headings, rows of texts, a caption that says units and what the errors are, and its file."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    file: File | None = None
 
     def __post_init__(self):
         for row in self.rows:
@@ -122,16 +178,21 @@ class Table:
         head = "".join(f"<th{kind}>{_typeset(name)}</th>" for kind, name in zip(kinds, self.header, strict=True))
         body = "".join(
             "<tr>"
-            + "".join(f"<td{kind}>{_typeset(cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
+            + "".join(
+                f'<td{kind} data-name="{escape(name)}"><span>{_typeset(cell)}</span></td>'
+                for kind, name, cell in zip(kinds, self.header, row, strict=True)
+            )
             + "</tr>"
             for row in self.rows
         )
-        caption = f"<figcaption>{_typeset(self.caption)}</figcaption>" if self.caption else ""
+        take = f" {self.file.html()}" if self.file else ""
+        caption = f"<figcaption>{_typeset(self.caption)}{take}</figcaption>" if self.caption or take else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f'<figure><div class="wide">{table}</div>{caption}</figure>'
+        wide = "wide stacked" if len(self.header) > WIDEST_ON_A_PHONE else "wide"
+        return f'<figure><div class="{wide}">{table}</div>{caption}</figure>'
 
 
-Block = Prose | Numbers | Picture | Table
+Block = Prose | Numbers | Picture | Table | Files | Link
 
 
 @dataclass(frozen=True)

@@ -64,18 +64,22 @@ class CurveKind:
     """A family of curves of a configuration on a fixed abscissa.
 
     Attributes:
+        title: what it is, as a caption begins.
         abscissa: its name in a table, ``radius``.
         lines: name of each curve, ``g_AA``.
         x_label: label of the abscissa with its unit.
         y_label: label of the ordinate with its unit.
         measure: the abscissa (K,) and the curves (len(lines), K) of a configuration; NaN where not defined.
+        level: where a structureless configuration lies; None where that depends.
     """
 
+    title: str
     abscissa: str
     lines: tuple[str, ...]
     x_label: str
     y_label: str
     measure: Callable[[Surroundings], tuple[np.ndarray, np.ndarray]]
+    level: float | None = None
 
 
 COLUMNS: dict[str, Column] = {
@@ -103,13 +107,16 @@ ENERGIES = tuple(f"energy_{name}" for name, _ in SPECIES)
 
 CURVES: dict[str, CurveKind] = {
     "g_of_r": CurveKind(
+        title="Partial radial distribution functions",
         abscissa="radius",
         lines=tuple(f"g_{pair}" for pair, _, _ in PAIRS),
         x_label="r [sigma_AA]",
         y_label="g(r)",
         measure=lambda around: _pair(radial_distribution_around(around), "radius", "g"),
+        level=1.0,
     ),
     "s_of_k": CurveKind(
+        title="Partial structure factors after Ashcroft and Langreth",
         abscissa="k",
         lines=tuple(f"s_{pair}" for pair, _, _ in PAIRS),
         x_label="k [1/sigma_AA]",
@@ -117,6 +124,7 @@ CURVES: dict[str, CurveKind] = {
         measure=lambda around: _pair(structure_factor(around), "k", "s"),
     ),
     "bond_angles": CurveKind(
+        title="Distribution of the angles between two bonds of an A and of a B",
         abscissa="angle",
         lines=tuple(f"p_{name}" for name, _ in SPECIES),
         x_label="angle between bonds [degrees]",

@@ -1,10 +1,10 @@
 """Who is next to whom: pairs within a radius, and nearest neighbours.
 
-freud's trees find them in single precision and in a box that is periodic everywhere. So they are asked a hair farther
-than wanted, an open axis is closed far behind the last particle, and every separation is worked out again in double
-precision before anything is cut or sorted.
+freud finds nearest neighbours in single precision and in a box that is periodic everywhere. So an open axis is closed
+far behind the last particle, and separations are worked out again in double precision before anything is cut or sorted.
 
-Source: Ramasubramani, Dice, Harper, Spellings, Anderson and Glotzer, Comput. Phys. Commun. 254, 107275 (2020).
+Sources: Bentley, Commun. ACM 18, 509 (1975); Ramasubramani, Dice, Harper, Spellings, Anderson and Glotzer, Comput.
+Phys. Commun. 254, 107275 (2020).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import freud
 import numpy as np
+from scipy.spatial import KDTree
 
 HAIR = 1e-4
-"""How much farther freud is asked than wanted [sigma_AA]: single precision is off by 1e-5 in a box of 100."""
+"""How much farther is looked than wanted [sigma_AA], since positions are rounded on the way."""
 
 SPARE = 2
 """Nearest neighbours that freud is asked for beyond those wanted: two that are equally far in single precision may
@@ -77,7 +78,11 @@ def freud_system(
 
 
 def neighbours_within(radius: float, positions: np.ndarray, box: np.ndarray, periodic: tuple[bool, bool]) -> Neighbours:
-    """All pairs closer than ``radius``.
+    """All pairs closer than ``radius``, from SciPy's k-d tree.
+
+    The one search that is not freud's: most of ``freud.locality.AABBQuery``'s time goes into sorting its list. For
+    N = 4320 and a radius of 4, all that a configuration is measured with took 0.35 CPU seconds with it, of which 0.085
+    went here, and 0.025 with this tree, on the same busy machine: too long to measure 400 of them in 120.
 
     Args:
         radius: [sigma_AA]; less than half the box on every periodic axis, by HAIR.
@@ -96,12 +101,13 @@ def neighbours_within(radius: float, positions: np.ndarray, box: np.ndarray, per
     half_box = half_of_the_box(box, periodic)
     if not 0 < radius < half_box - HAIR:
         raise ValueError(f"radius: got {radius}, expected a positive one below half of the box, {half_box}")
-    if not len(positions):
-        return _between(np.zeros(0, int), np.zeros(0, int), positions, box, periodic)
-    system, points = freud_system(positions, box, periodic, room=3 * (radius + HAIR))
-    asked = {"mode": "ball", "r_max": radius + HAIR, "exclude_ii": True}
-    found = freud.locality.AABBQuery(system, points).query(points, asked).toNeighborList(sort_by_distance=False)
-    near = _between(found.query_point_indices[:], found.point_indices[:], positions, box, periodic)
+    wraps, count = np.array(periodic), len(positions)
+    inside = np.where(wraps, positions % box, positions)
+    inside = np.where(wraps & (inside >= box), 0.0, inside)  # -1e-17 % 10 is 10
+    tree = KDTree(inside, boxsize=np.where(wraps, box, 0.0))
+    one, other = tree.query_pairs(radius + HAIR, output_type="ndarray").T
+    i, j = np.divmod(np.sort(np.concatenate([one * count + other, other * count + one])), max(1, count))
+    near = _between(i, j, positions, box, periodic)
     return near.select(near.distance < radius)
 
 

@@ -1,75 +1,98 @@
-"""What the stored configurations of the mixture look like: descriptors, g(r), pictures."""
+"""What the stored configurations of the mixture look like: descriptors, curves, pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from vitrify.analysis.figures import configuration_figure, radial_distribution_figure
+from vitrify.analysis.figures import configuration_figure, curve_family_figure
 from vitrify.analysis.results import BULK, Options, Progress, Results, of_protocols
-from vitrify.analysis.structure.radial import RadialDistribution
-from vitrify.analysis.structure.stored import (
-    INHERENT,
-    known,
-    mean_radial_distributions,
-    radial_columns,
-    run_labels,
-    stored_configurations,
-    structure_columns,
-)
-from vitrify.md.store.frames import Configuration
+from vitrify.analysis.structure.descriptors import CURVES
+from vitrify.analysis.structure.measurement import Measurements, measure
+from vitrify.analysis.structure.stored import Stored, run_labels, stored_configurations
+from vitrify.analysis.structure.tables import Group, curve_columns, mean_curves, structure_columns
 from vitrify.md.store.rundir import RunDirectory
 
 PICTURES = 3
-"""Runs whose configurations are drawn side by side, and whose g(r) share a figure."""
+"""Configurations that are drawn side by side, and curves that share a figure."""
 
 
 def results(runs: Sequence[RunDirectory], options: Options, progress: Progress | None = None) -> Results:
-    """Descriptors of every stored configuration, mean g(r), and pictures of the last ones."""
+    """Descriptors of every stored configuration, mean curves of every family, and pictures of the last ones."""
     found = Results()
     stored = list(stored_configurations(of_protocols(runs, *BULK))) if options.structure else []
     if not stored:
         return found
-    columns = structure_columns(stored, progress)
-    means = mean_radial_distributions(stored)
-    worst = float(np.nanmax(np.abs(columns["energy_minus_table"])))
-    found.notes.append(
-        f"energies of {len(stored)} stored configurations recomputed: at most {worst:.1e} off the engine's"
-    )
-    labels = run_labels([place.run for place in stored])
-    last = {labels[place.run.identity]: place for place in stored if place.inherent}
-    if shown := {name: place.load() for name, place in list(last.items())[:PICTURES]}:
-        found.add_figure(
-            "configurations.png",
-            configuration_figure({f"{name}{_of(one)}": one for name, one in shown.items()}),
-            "Inherent structures: A light blue, B orange, to scale, in their periodic box.",
+    measured = measure(stored, progress=progress)
+    columns = structure_columns(measured)
+    apart = np.abs(columns["energy_minus_table"])
+    if np.isfinite(apart).any():
+        found.notes.append(
+            f"energies of {len(stored)} stored configurations recomputed: at most {np.nanmax(apart):.1e} off the "
+            "engine's"
         )
-        radius = {name: means[name, known(one.kt_set), INHERENT][0] for name, one in shown.items()}
-        found.add_figure(
-            "g_of_r.png",
-            radial_distribution_figure(
-                {
-                    f"{name}, inherent structures{_of(one)}": RadialDistribution(
-                        radius=radius[name], g=means[name, known(one.kt_set), INHERENT][1]
-                    )
-                    for name, one in shown.items()
-                }
-            ),
-            "Partial radial distribution functions of inherent structures, averaged over replicas.",
-        )
+    found.notes += measured.notes
+    shown = {place.run.path: place for place in stored if place.inherent} or {p.run.path: p for p in stored}
+    add_pictures(found, list(shown.values())[:PICTURES])
     found.add_table(
         "descriptors.csv",
         columns,
         "Descriptors of each stored configuration; its energy is recomputed apart from the engine.",
     )
-    found.add_table(
-        "g_of_r.csv", radial_columns(means), "Partial g(r), mean over replicas with its standard error, against radius."
-    )
+    for name in CURVES:
+        add_curves(found, measured, name)
     return found
 
 
-def _of(configuration: Configuration) -> str:
-    """Where an inherent structure is from, for legends."""
-    kt = configuration.kt_set
-    return f" from $k_{{\\mathrm{{B}}}}T$ = {kt:.3g}" if np.isfinite(kt) else ""
+def add_pictures(found: Results, places: Sequence[Stored]) -> None:
+    """The configurations side by side."""
+    labels = run_labels([place.run for place in places])
+    loaded = [(labels[place.run.identity], place.load(), place.inherent) for place in places]
+    drawn = {_title(run, one.kt_set, inherent): one for run, one, inherent in loaded}
+    kind = "Inherent structures" if places[0].inherent else "Configurations as the dynamics left them"
+    found.add_figure(
+        "configurations.png",
+        configuration_figure(drawn),
+        f"{kind}, one of each run: A light blue, B orange, to scale, in their periodic box.",
+    )
+
+
+def add_curves(found: Results, measured: Measurements, name: str) -> None:
+    """Table and figure of one family of curves: of the register's own description of it."""
+    kind, means = CURVES[name], mean_curves(measured, name)
+    chosen = _worth_showing(means)
+    found.add_figure(
+        f"{name}.png",
+        curve_family_figure(
+            {_title(group.run, group.kt_set, group.positions == "inherent"): means[group] for group in chosen},
+            lines=kind.lines,
+            x_label=kind.x_label.replace("sigma_AA", r"$\sigma_{AA}$"),
+            y_label=kind.y_label,
+            level=kind.level,
+        ),
+        f"{kind.title}, mean over replicas; bands are one standard error.",
+    )
+    found.add_table(
+        f"{name}.csv",
+        curve_columns(means, name),
+        f"{kind.title}: mean over replicas of each run, temperature and kind of positions, with its standard error.",
+    )
+
+
+def _worth_showing(means: Iterable[Group]) -> list[Group]:
+    """The last and the first temperature of each run, inherent structures where there are any; the last ones first."""
+    every = list(means)
+    inherent = [group for group in every if group.positions == "inherent"] or every
+    runs = dict.fromkeys(group.run for group in inherent)
+    last = [[group for group in inherent if group.run == run][-1] for run in runs]
+    first = [next(group for group in inherent if group.run == run) for run in runs]
+    return list(dict.fromkeys([*last, *first]))[:PICTURES]
+
+
+def _title(run: str, kt: float, inherent: bool) -> str:
+    """What a legend or a panel says of a configuration."""
+    where = f"$k_{{\\mathrm{{B}}}}T$ = {kt:.3g}" if np.isfinite(kt) else ""
+    if inherent:
+        return f"{run}, inherent structure" + (f" from {where}" if where else "")
+    return f"{run}, {where}" if where else run

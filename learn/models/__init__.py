@@ -6,10 +6,12 @@ from dataclasses import fields
 from typing import Any
 
 from vitrify.learn.models.base import Architecture
-from vitrify.learn.models.images import Cnn, Cnn2018
+from vitrify.learn.models.cnn import Cnn
+from vitrify.learn.models.cnn2018 import Cnn2018
 from vitrify.learn.models.linear import Linear
+from vitrify.learn.models.mpnn import Mpnn
 
-ARCHITECTURES: dict[str, type] = {kind.name: kind for kind in (Cnn2018, Cnn, Linear)}
+ARCHITECTURES: dict[str, type] = {kind.name: kind for kind in (Cnn2018, Cnn, Mpnn, Linear)}
 
 
 def get_architecture(name: str, **options: Any) -> Architecture:

@@ -15,7 +15,6 @@ from sklearn.model_selection import GroupKFold
 from vitrify.analysis.structure.descriptors import descriptor_vector
 from vitrify.learn.datasets import Configurations
 from vitrify.learn.symmetry import Symmetry
-from vitrify.md.model import EMPTY
 from vitrify.md.store.frames import Configuration
 
 FEATURES = ("energy", "descriptors", "both")
@@ -66,9 +65,7 @@ class Linear:
                 )
             features.append(energy[:, None])
         if self.features != "energy":
-            features.append(
-                np.array([descriptor_vector(_configuration(configurations, row))[1] for row in range(count)])
-            )
+            features.append(np.array([descriptor_vector(configurations.one(row))[1] for row in range(count)]))
         return np.concatenate(features, axis=1)
 
     def scaling(self, encoded: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -117,7 +114,8 @@ def _losses(taught: np.ndarray, label: np.ndarray, asked: np.ndarray, answers: n
     model, losses = LogisticRegression(class_weight="balanced", max_iter=10_000, warm_start=True), []
     for penalty in PENALTIES:
         model.set_params(C=float(penalty)).fit(taught, label)
-        chances = model.predict_log_proba(asked)
+        with np.errstate(divide="ignore"):  # what is surely wrong has a log chance of minus infinity, and is not chosen
+            chances = model.predict_log_proba(asked)
         losses.append(-float(chances[np.arange(len(answers)), np.searchsorted(model.classes_, answers)].mean()))
     return losses
 
@@ -145,16 +143,3 @@ def _descriptors() -> int:
         kt_set=np.nan,
     )
     return len(descriptor_vector(lattice)[1])
-
-
-def _configuration(configurations: Configurations, row: int) -> Configuration:
-    filled = configurations.species[row] != EMPTY
-    along_x, along_y = configurations.periodic[row]
-    return Configuration(
-        positions=np.asarray(configurations.positions[row][filled]),
-        species=np.asarray(configurations.species[row][filled]),
-        box=configurations.box[row],
-        periodic=(bool(along_x), bool(along_y)),
-        step=0,
-        kt_set=np.nan,
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vitrify.md.store.checkpoint import PARTIAL
-from vitrify.md.store.naming import CHECKPOINT, PROVENANCE, SPEC, TABLE, FrameName
+from vitrify.md.store.naming import CHECKPOINT, MEASURED, PROVENANCE, SPEC, TABLE, FrameName
 from vitrify.md.store.product import DONE, check_sum, sha256
 
 
@@ -98,7 +98,7 @@ def clear(path: Path, force: bool) -> None:
     Raises:
         FileExistsError: when something is there and no ``force``, or it is no run.
     """
-    order = (DONE, CHECKPOINT, SPEC, TABLE, PROVENANCE)
+    order = (DONE, CHECKPOINT, SPEC, TABLE, PROVENANCE, MEASURED)
     ours = [path / name for name in order if (path / name).exists()]
     ours += [file for file in path.glob("frame-*.gsd") if FrameName.parse(file.name) is not None]
     ours += path.glob("*" + PARTIAL)

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 SPEC, PROVENANCE, TABLE, CHECKPOINT = "spec.toml", "provenance.json", "table.csv", "checkpoint"
 
+MEASURED = "descriptors.cache"
+"""What analyses keep beside a finished run, no part of it: it goes when the run goes."""
+
 
 class FrameName(NamedTuple):
     """What the name of a frame file says.

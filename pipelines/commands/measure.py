@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from vitrify.analysis.structure.descriptors import Column
 
 
 def window(text: str) -> tuple[float, float]:
@@ -161,6 +164,10 @@ def view(
         typer.Option(help="Which of those stored: all, last, or numbers K,K [12 over the run].", metavar="WHICH"),
     ] = None,
     title: Annotated[str, typer.Option(help="Title of the page [the names of the runs].")] = "",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A cnn or mpnn: what each particle contributes to its score, as columns.", metavar="MODEL"),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
 ) -> None:
     """Look into configurations of RUN..., in one self-contained HTML file: zoom, replicas, frames, colours by a number.
@@ -178,11 +185,25 @@ def view(
             out,
             replicas=chosen(replicas, "replicas", ("all",)),
             frames=chosen(frames, "frames", ("all", "last")),
+            columns=_columns(model),
             title=title,
             force=force,
             progress=progress,
         )
     typer.echo(summary(shown, out))
+
+
+def _columns(model: Path | None) -> dict[str, Column]:
+    """The columns of the page: the register's, and those of a network."""
+    from vitrify.analysis.structure.descriptors import COLUMNS
+
+    if model is None:
+        return dict(COLUMNS)
+    from vitrify.learn.checkpoint import open_model
+    from vitrify.learn.explanation.particles import model_columns
+
+    opened = open_model(model)
+    return {**COLUMNS, **model_columns(opened.classifier, opened.name)}
 
 
 def report(

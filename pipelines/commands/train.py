@@ -34,7 +34,7 @@ def train(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help=f"{KEYS}, as epochs=40, learning_rate=1e-3, pixels=120; repeated.", metavar="KEY=VALUE"
+            "--set", help=f"{KEYS}, as epochs=40, learning_rate=1e-3, dropout=0.3; repeated.", metavar="KEY=VALUE"
         ),
     ] = None,
     sweep: Annotated[

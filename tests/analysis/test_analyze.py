@@ -36,11 +36,12 @@ def test_everything_a_set_of_runs_shows(runs, tmp_path):
     lines = analyze(runs, out, Options(windows=Windows(glass=(0.05, 0.3), liquid=(0.4, 1.0))))
     assert {file.name for file in out.iterdir()} == {
         "cooling_curve.csv", "tg.csv", "tg_choices.csv", "rate_law.csv", "equilibrium.csv", "equilibrium_line.csv",
-        "descriptors.csv", "g_of_r.csv", "figures",
+        "descriptors.csv", "g_of_r.csv", "s_of_k.csv", "bond_angles.csv", "figures",
         "contents.json", "provenance.json", "DONE",
     }  # fmt: skip
     assert {file.name for file in (out / "figures").glob("*.png")} == {
         "cooling_curve.png", "tg_against_rate.png", "tg_choices.png", "configurations.png", "g_of_r.png",
+        "s_of_k.png", "bond_angles.png",
     }  # fmt: skip
     curve = read_table(out / "cooling_curve.csv")
     assert curve["ramp_steps"].tolist() == [19_200] * 24 + [9_600] * 24
@@ -154,7 +155,7 @@ def test_the_verbs(runs, tmp_path, capsys):
     assert status.value.code == 0
     text = (tmp_path / "report.html").read_text()
     assert "Run fast" in text
-    assert text.count("data:image/png") == 5
+    assert text.count("data:image/png") == 7
 
 
 @pytest.mark.parametrize(

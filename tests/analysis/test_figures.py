@@ -5,6 +5,7 @@ import pytest
 from vitrify.analysis import figures
 from vitrify.analysis.curves.cooling_curve import curve_from_tables
 from vitrify.analysis.curves.glass_transition import glass_transition
+from vitrify.analysis.statistics import mean_and_error
 from vitrify.analysis.structure.radial import radial_distribution
 
 
@@ -12,6 +13,17 @@ from vitrify.analysis.structure.radial import radial_distribution
 def transition(lammps_cooling):
     curve = curve_from_tables([lammps_cooling], ramp_steps=200_000, rate=0.00195)
     return glass_transition(curve)
+
+
+def g_figure(liquid):
+    found = radial_distribution(liquid)
+    return figures.curve_family_figure(
+        {"liquid": (found.radius, mean_and_error(found.g[None]))},
+        lines=("g_AA", "g_AB", "g_BB"),
+        x_label="r",
+        y_label="g(r)",
+        level=1.0,
+    )
 
 
 def texts(figure):
@@ -70,7 +82,7 @@ def test_every_figure_is_written_as_png_and_svg(transition, liquid, tmp_path):
         "rates": figures.temperatures_against_rate_figure(
             {"Tg": figures.Readings([transition.curve.rate], [transition.tg])}
         ),
-        "g": figures.radial_distribution_figure({"liquid": radial_distribution(liquid)}),
+        "g": g_figure(liquid),
         "errors": figures.error_bar_figure(
             {"a": series, "b": series}, x_label="x", y_label="y", levels={"chance": figures.Level(0.5)}
         ),
@@ -108,10 +120,8 @@ def test_a_colour_bar_spans_what_it_is_told(configuration):
 
 
 def test_the_callers_settings_stay_and_do_not_matter(liquid):
-    plain = figures.as_png_bytes(figures.radial_distribution_figure({"liquid": radial_distribution(liquid)}), dpi=50)
+    plain = figures.as_png_bytes(g_figure(liquid), dpi=50)
     with matplotlib.rc_context({"axes.facecolor": "black", "lines.linewidth": 9}):
-        other = figures.as_png_bytes(
-            figures.radial_distribution_figure({"liquid": radial_distribution(liquid)}), dpi=50
-        )
+        other = figures.as_png_bytes(g_figure(liquid), dpi=50)
         assert matplotlib.rcParams["axes.facecolor"] == "black"
     assert other == plain

@@ -16,7 +16,8 @@ from vitrify.learn.train import Material, train
 
 ALL = [
     get_architecture("cnn2018", pixels=32),
-    get_architecture("cnn", pixels=32),
+    get_architecture("cnn", pixel=11 / 32, dot=0.25, rings=8),
+    get_architecture("mpnn", spacing=0.2, harmonics=4, shells=2, width=16),
     get_architecture("linear"),
     get_architecture("linear", features="descriptors"),
     get_architecture("linear", features="both"),

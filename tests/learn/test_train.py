@@ -20,7 +20,6 @@ from vitrify.learn.verdict import PartScore, Verdict
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.product import DONE
 
-CNN = get_architecture("cnn", pixels=16)
 LINEAR = get_architecture("linear")
 SHORT = Recipe(epochs=4, batch=8, learning_rate=2e-3, l2=1e-4, symmetry=True, patience=20, average=1.0)
 
@@ -357,7 +356,7 @@ def test_an_impossible_recipe_is_refused(change):
 
 
 def test_unknown_models_and_options_are_named():
-    with pytest.raises(ValueError, match="got 'transformer', expected one of cnn2018, cnn, linear"):
+    with pytest.raises(ValueError, match="got 'transformer', expected one of cnn2018, cnn, mpnn, linear"):
         get_architecture("transformer")
     with pytest.raises(ValueError, match="linear: has no option pixels; expected features, folds"):
         get_architecture("linear", pixels=3)
@@ -369,12 +368,6 @@ def test_the_network_of_the_log_has_its_72_million_weights():
     network = nnx.eval_shape(lambda: get_architecture("cnn2018").network(2, nnx.Rngs(0)))
     kernels = [leaf.shape for name, leaf in flat(nnx.state(network, nnx.Param)).items() if name.endswith("kernel")]
     assert sorted(kernels) == sorted([(10, 10, 2, 6), (5, 5, 6, 16), (237 * 237 * 16, 80), (80, 2)])
-
-
-def test_the_periodic_network_refuses_a_film(toy):
-    film = replace(toy.configurations, periodic=np.tile([True, False], (40, 1)))
-    with pytest.raises(ValueError, match="got a configuration with an open axis"):
-        train(replace(toy, configurations=film), CNN, SHORT, seed=1)
 
 
 def test_energies_that_were_not_computed_are_missed(toy):

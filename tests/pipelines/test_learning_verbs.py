@@ -57,7 +57,18 @@ def data(run, tmp_path):
 def test_from_a_run_to_scores(data, tmp_path, capsys):
     assert vitrify("train", "linear", data, "--out", tmp_path / "energy") == 0
     assert "linear on data (instant positions)" in capsys.readouterr().out
-    short = ("--set", "pixels=16", "--set", "epochs=2", "--set", "batch=4", "--set", "validate_every=0")
+    short = (
+        "--set",
+        "pixel=0.5",
+        "--set",
+        "dot=0.4",
+        "--set",
+        "epochs=2",
+        "--set",
+        "batch=4",
+        "--set",
+        "validate_every=0",
+    )
     assert vitrify("train", "cnn", data, "--out", tmp_path / "cnn", *short) == 0
     assert "2 epochs" in capsys.readouterr().out
     out = tmp_path / "scores"
@@ -81,7 +92,7 @@ def test_any_classes_windows_matching_and_the_null(run, tmp_path, capsys):
 
 
 def test_train_resumes_and_skips(data, tmp_path, capsys):
-    (tmp_path / "recipe.toml").write_text("pixels = 16\nvalidate_every = 0\nbatch = 4\nepochs = 9\n")
+    (tmp_path / "recipe.toml").write_text("pixel = 0.5\ndot = 0.4\nvalidate_every = 0\nbatch = 4\nepochs = 9\n")
     command = ("train", "cnn", data, "--out", tmp_path / "model", "--config", tmp_path / "recipe.toml", "--set")
     assert vitrify(*command, "epochs=2") == 0
     assert vitrify(*command, "epochs=5", "--resume") == 0

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from vitrify.analysis.report.view.scene import scene
+from vitrify.analysis.structure.descriptors import COLUMNS, Column
 from vitrify.md.store.checkpoint import write_atomically
 from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import RunDirectory
@@ -25,6 +26,7 @@ def write_view(
     *,
     replicas: Sequence[int] | str | None = None,
     frames: Sequence[int] | str | None = None,
+    columns: Mapping[str, Column] = COLUMNS,
     title: str = "",
     force: bool = False,
     progress: Callable[[float, float], None] | None = None,
@@ -36,6 +38,7 @@ def write_view(
         out: the HTML file.
         replicas: as :func:`vitrify.analysis.report.view.scene.scene` has it.
         frames: the same.
+        columns: what is known of each particle, by name.
         title: of the page; the names of the runs where there is none.
         force: replace the file that is there.
         progress: told how many configurations are done, and of how many.
@@ -49,7 +52,7 @@ def write_view(
     """
     if out.exists() and not force:
         raise FileExistsError(errno.EEXIST, "exists already, expected a new file or --force", str(out))
-    shown = scene(runs, replicas=replicas, frames=frames, progress=progress)
+    shown = scene(runs, replicas=replicas, frames=frames, columns=columns, progress=progress)
     write_atomically(out, html(shown, title or ", ".join(run.name for run in runs)))
     return shown
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from vitrify.analysis.figures.pictures import (
 )
 from vitrify.analysis.report.view.packing import Scale, column_scale, pack, pack_column, pack_positions
 from vitrify.analysis.structure.descriptors import COLUMNS, Column
+from vitrify.analysis.structure.measurement import in_parallel, opened
 from vitrify.analysis.structure.surroundings import Surroundings
 from vitrify.md.model import SPECIES_NAMES, SUBSTRATE, PairTable, kob_andersen_pairs
 from vitrify.md.protocols.films.observables import deposition_spec
@@ -81,11 +84,10 @@ def scene(
     total, done = sum(map(len, chosen)), 0
     loaded: list[dict[Place, tuple[Configuration, dict[str, np.ndarray]]]] = []
     for run, wanted in zip(runs, chosen, strict=True):
-        pairs = pair_table(run)
+        measure = partial(_loaded, run.path, pair_table(run), columns)
         loaded.append({})
-        for place in wanted:
-            configuration = run.configuration(place.replica, place.frame, inherent=place.kind == "inherent")
-            loaded[-1][place] = configuration, _measured(configuration, pairs, columns)
+        for place, one in zip(wanted, in_parallel(measure, wanted), strict=True):
+            loaded[-1][place] = one
             done += 1
             if progress is not None:
                 progress(done, total)
@@ -169,6 +171,14 @@ def _require_small_enough(runs: Sequence[RunDirectory], chosen: Sequence[Sequenc
             f"view: got {sum(map(len, chosen)):,} configurations, a page of {size / 1e6:,.0f} MB; expected at most "
             f"{MOST_BYTES / 1e6:.0f} MB: choose fewer with --replicas and --frames"
         )
+
+
+def _loaded(
+    path: Path, pairs: PairTable, columns: Mapping[str, Column], place: Place
+) -> tuple[Configuration, dict[str, np.ndarray]]:
+    """A configuration and its columns; in a process of its own, where there are many."""
+    configuration = opened(path).configuration(place.replica, place.frame, inherent=place.kind == "inherent")
+    return configuration, _measured(configuration, pairs, columns)
 
 
 def _measured(configuration: Configuration, pairs: PairTable, columns: Mapping[str, Column]) -> dict[str, np.ndarray]:

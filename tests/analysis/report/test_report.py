@@ -1,3 +1,5 @@
+import base64
+import json
 import re
 from html.parser import HTMLParser
 
@@ -6,7 +8,18 @@ import pytest
 
 from vitrify.analysis.figures import Series, as_png_bytes, error_bar_figure
 from vitrify.analysis.report.chapters import chapter, table_of, write_chapters
-from vitrify.analysis.report.page import Numbers, Picture, Prose, Section, Table, with_error, write_report
+from vitrify.analysis.report.page import (
+    File,
+    Files,
+    Link,
+    Numbers,
+    Picture,
+    Prose,
+    Section,
+    Table,
+    with_error,
+    write_report,
+)
 from vitrify.analysis.report.tables import write_table
 
 VOID = {"meta", "img", "br"}
@@ -33,6 +46,10 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
+def attributes(page, name):
+    return [value for key, value in page.attributes if key == name]
+
+
 @pytest.fixture
 def png():
     points = Series(np.arange(3.0), np.arange(3.0), np.ones(3))
@@ -42,16 +59,24 @@ def png():
 def test_a_page_is_well_formed_and_asks_for_nothing(tmp_path, png):
     sections = [
         Section("Cooling", [Prose("Two rates."), Picture(png, "E_IS falls"), Numbers([("T_g", "0.41")])]),
-        Section("Numbers", [Table(("model", "AUC"), [("network", "0.98"), ("linear", "0.84")], "with intervals")]),
+        Section(
+            "Numbers",
+            [
+                Table(("model", "AUC"), [("network", "0.98")], "with intervals", File("auc.csv", b"model,auc\n")),
+                Files([File("long.csv", b"frame\n1\n", "Frames.")]),
+                Link("view.html", "Look"),
+            ],
+        ),
     ]
     write_report(tmp_path / "report.html", "Glasses", sections, summary="In short.", facts={"program": "vitrify"})
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     addresses = [value for name, value in page.attributes if name in ("src", "href")]
-    assert all(value.startswith(("data:image/png;base64,", "#section-")) for value in addresses)
+    own = ("data:image/png;base64,", "data:text/csv;charset=utf-8;base64,", "#section-")
+    assert [value for value in addresses if not value.startswith(own)] == ["view.html"]
     assert "<script" not in text
     assert not re.search(r"https?:|url\(|@import", text)
-    assert {"Cooling", "network", "0.84", "In short.", "vitrify"} <= set(page.texts)
+    assert {"Cooling", "network", "0.98", "In short.", "vitrify"} <= set(page.texts)
     assert "<i>E</i><sub>IS</sub> falls" in text
 
 
@@ -106,11 +131,43 @@ def test_a_directory_of_tables_and_figures(tmp_path, png):
     (tmp_path / "evaluation" / "figures" / "roc_curve.png").write_bytes(png)
     write_chapters([tmp_path / "evaluation"], tmp_path / "report.html", title="T")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert {"Evaluation", "cnn", "0.9", "roc curve"} <= set(page.texts)
-    assert "long.csv (31 rows)" in " ".join(page.texts)
+    assert {"Evaluation", "cnn", "0.9", "Roc curve."} <= set(page.texts)
+    assert ": Long. 31 rows." in page.texts
+    files = dict(zip(attributes(page, "download"), attributes(page, "href")[-2:], strict=True))
+    assert list(files) == ["auc.csv", "long.csv"]
+    for name, address in files.items():
+        content = base64.b64decode(address.removeprefix("data:text/csv;charset=utf-8;base64,"))
+        assert content == (tmp_path / "evaluation" / name).read_bytes()
     with pytest.raises(FileExistsError):
         write_chapters([tmp_path / "evaluation"], tmp_path / "report.html", title="T")
     write_chapters([tmp_path / "evaluation"], tmp_path / "report.html", title="T", force=True)
+
+
+def test_a_benchmark_is_told(tmp_path):
+    record = {
+        "benchmark": "md",
+        "conditions": {"particles": 4320, "kT": 0.4},
+        "rows": [{"name": "replica", "threads": 2, "particle_steps_per_second": 3.2e6, "settings": {"skin": 0.4}}],
+        "ratios": [],
+    }
+    (tmp_path / "benchmark.json").write_text(json.dumps(record))
+    contenders, conditions = chapter(tmp_path).blocks
+    assert (contenders.header, contenders.rows) == (
+        ("name", "threads", "particle steps per second"),
+        [("replica", "2", "3.2e+06")],
+    )
+    assert conditions.rows == [("particles", "4320"), ("kT", "0.4")]
+
+
+def test_pages_of_configurations_are_linked(tmp_path):
+    (tmp_path / "films").mkdir()
+    write_table(tmp_path / "films" / "films.csv", {"run": ["a"]})
+    (tmp_path / "films-view.html").write_text("<!doctype html>\n<!-- vitrify view -->\n")
+    (tmp_path / "films-other.html").write_text("<!doctype html>\n")
+    (tmp_path / "out").mkdir()
+    write_chapters([tmp_path / "films"], tmp_path / "out" / "report.html", title="T")
+    page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert [value for value in attributes(page, "href") if "html" in value] == ["../films-view.html"]
 
 
 def test_a_directory_with_nothing_to_tell(tmp_path):

@@ -3,13 +3,10 @@
 import numpy as np
 
 from vitrify.analysis.report.tables import read_table, write_table
+from vitrify.analysis.structure.measurement import measure
 from vitrify.analysis.structure.radial import radial_distribution
-from vitrify.analysis.structure.stored import (
-    mean_radial_distributions,
-    run_labels,
-    stored_configurations,
-    structure_columns,
-)
+from vitrify.analysis.structure.stored import run_labels, stored_configurations
+from vitrify.analysis.structure.tables import mean_curves, structure_columns
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.importing import import_gsd
 
@@ -23,12 +20,12 @@ def test_runs_in_folders_of_one_name_are_not_pooled(tmp_path):
     """fast/batch-0 and slow/batch-0 used to share their g(r)."""
     runs = [ran(tmp_path / name / "batch-0", seed=seed) for seed, name in enumerate(("fast", "slow"))]
     assert list(run_labels(runs).values()) == ["fast/batch-0", "slow/batch-0"]
-    stored = list(stored_configurations(runs))
-    means = mean_radial_distributions(stored)
+    found = measure(list(stored_configurations(runs)), jobs=1)
+    means = mean_curves(found, "g_of_r")
     assert len(means) == 2
     expected = np.mean([radial_distribution(runs[1].configuration(replica, 1)).g for replica in (0, 1)], axis=0)
-    np.testing.assert_allclose(means["slow/batch-0", 0.05, "instant"][1], expected)
-    assert structure_columns(stored)["run"] == ["fast/batch-0"] * 2 + ["slow/batch-0"] * 2
+    np.testing.assert_allclose(means["slow/batch-0", 0.05, 1, "instant"][1].mean, expected)
+    assert structure_columns(found)["run"] == ["fast/batch-0"] * 2 + ["slow/batch-0"] * 2
 
 
 def test_a_run_whose_temperature_nobody_knows_is_one_group(tmp_path):
@@ -36,8 +33,9 @@ def test_a_run_whose_temperature_nobody_knows_is_one_group(tmp_path):
     again = import_gsd([run.path / "frame-0001.gsd"], tmp_path / "again", kt=0.05)
     unknown = import_gsd([run.path / "frame-0001.gsd"], tmp_path / "unknown", kt=[])
     for one in (again, unknown):
-        (found,) = mean_radial_distributions(list(stored_configurations([one]))).values()
-        assert np.isfinite(found[2]).any()  # errors of two replicas, not two groups of one
+        found = measure(list(stored_configurations([one])), jobs=1)
+        ((_, estimate),) = mean_curves(found, "g_of_r").values()
+        assert np.isfinite(estimate.error).any()  # errors of two replicas, not two groups of one
 
 
 def test_a_run_named_like_a_number_keeps_its_name(tmp_path):

@@ -1,0 +1,127 @@
+"""How a score goes with the descriptors of the field, and how well it does at one energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+
+import numpy as np
+from scipy.stats import rankdata
+
+from vitrify.analysis.statistics import wilson_interval
+from vitrify.analysis.structure.descriptors import descriptors
+from vitrify.learn.configurations import Configurations
+
+
+def descriptor_table(configurations: Configurations) -> dict[str, np.ndarray]:
+    """Every descriptor of every configuration, (C,) each, and its E_IS as ``inherent_energy``."""
+    rows = [descriptors(configurations.one(row)) for row in range(len(configurations))]
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return columns | {"inherent_energy": np.asarray(configurations.inherent_energy, np.float64)}
+
+
+def correlations(
+    columns: Mapping[str, np.ndarray], logit: np.ndarray, label: np.ndarray, classes: Sequence[str]
+) -> dict[str, list]:
+    """A row a descriptor: its mean in each class, and its rank correlation with the logit, strongest first.
+
+    Within a class the correlation says what the score follows beside what sets the classes apart: ``within`` is that of
+    ranks taken in each class by itself.
+
+    Args:
+        columns: (C,) by name; a column that is unknown somewhere, or never changes, is left out.
+        logit: (C,) of the last class less the first.
+        label: (C,).
+        classes: their names.
+    """
+    rows = []
+    for name, values in columns.items():
+        if not np.isfinite(values).all() or np.ptp(values) == 0:
+            continue
+        means = {f"mean_{kind}": float(values[label == number].mean()) for number, kind in enumerate(classes)}
+        spread = np.sqrt(np.mean([values[label == number].var() for number in range(len(classes))]))
+        whole = rank_correlation(values, logit)
+        within = rank_correlation(ranks_within(values, label), ranks_within(logit, label))
+        rows.append(
+            {
+                "descriptor": name,
+                **means,
+                "difference_in_spreads": (means[f"mean_{classes[-1]}"] - means[f"mean_{classes[0]}"])
+                / (spread if spread > 0 else np.nan),
+                "correlation": whole[0],
+                "correlation_low": whole[1],
+                "correlation_high": whole[2],
+                "within": within[0],
+                "within_low": within[1],
+                "within_high": within[2],
+            }
+        )
+    rows.sort(key=lambda row: -abs(row["correlation"]))
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+    """Spearman's rank correlation with its interval, by Fisher's transformation.
+
+    There is no interval, NaN, for fewer than four numbers, or where ranks agree in full.
+
+    Source: D. G. Bonett and T. A. Wright, Psychometrika 65, 23 (2000), for the standard error.
+
+    >>> r, low, high = rank_correlation(np.arange(20.0) ** 3, np.arange(20.0) // 2)
+    >>> low > 0.95, high < 1.0
+    (True, True)
+    """
+    r = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+    if len(x) < 4 or not abs(r) < 1 - 1e-12:
+        return r, float("nan"), float("nan")
+    half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt((1 + r**2 / 2) / (len(x) - 3))
+    z = np.arctanh(r)
+    return r, float(np.tanh(z - half)), float(np.tanh(z + half))
+
+
+def ranks_within(values: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """(C,) ranks in each class by itself, from 0 to 1."""
+    ranks = np.empty(len(values))
+    for kind in np.unique(label):
+        own = label == kind
+        ranks[own] = (rankdata(values[own]) - 0.5) / own.sum()
+    return ranks
+
+
+def energy_bins(
+    energy: np.ndarray, correct: np.ndarray, label: np.ndarray, *, width: float, fewest: int = 5
+) -> dict[str, list]:
+    """Accuracy in narrow bins of E_IS: what is told apart there, the energy does not tell.
+
+    Args:
+        energy: (C,) E_IS per particle [eps_AA].
+        correct: (C,) bool.
+        label: (C,).
+        width: of a bin [eps_AA].
+        fewest: configurations of each class that a bin must have.
+
+    Returns:
+        a row a bin: lower and upper end, configurations, how many are of the last class, accuracy with its interval
+        after Wilson, and ``majority``, the accuracy of naming the more frequent class always.
+    """
+    number = np.floor(energy / width).astype(int)
+    rows = []
+    for bin_number in np.unique(number):
+        own = number == bin_number
+        counts = np.bincount(label[own], minlength=label.max() + 1)
+        if counts.min() < fewest:
+            continue
+        interval = wilson_interval(int(correct[own].sum()), int(own.sum()))
+        rows.append(
+            {
+                "energy_from": bin_number * width,
+                "energy_to": (bin_number + 1) * width,
+                "configurations": int(own.sum()),
+                "of_last_class": int(counts[-1]),
+                "accuracy": float(correct[own].mean()),
+                "accuracy_low": interval.low,
+                "accuracy_high": interval.high,
+                "majority": float(counts.max() / own.sum()),
+            }
+        )
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
