@@ -13,11 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from vitrify.analysis.structure.descriptors import descriptor_vector
+from vitrify.analysis.structure.measurement import in_parallel
 from vitrify.learn.datasets import Configurations
 from vitrify.learn.symmetry import Symmetry
 from vitrify.md.store.frames import Configuration
 
 FEATURES = ("energy", "descriptors", "both")
+FEW = 128
+"""Configurations that are described sooner here than processes start."""
 PENALTIES = np.logspace(-5, 3, 17)
 """Inverse strengths C of the l2 penalty that are tried."""
 
@@ -65,7 +68,9 @@ class Linear:
                 )
             features.append(energy[:, None])
         if self.features != "energy":
-            features.append(np.array([descriptor_vector(configurations.one(row))[1] for row in range(count)]))
+            seen = (configurations.one(row) for row in range(count))
+            described = [values for _, values in in_parallel(descriptor_vector, seen, few=FEW)]
+            features.append(np.array(described).reshape(count, -1))
         return np.concatenate(features, axis=1)
 
     def scaling(self, encoded: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
