@@ -16,6 +16,9 @@ from vitrify.analysis.statistics import Quantity, jackknife
 FEWEST_RATES = 3
 """Fewest rates that a law is extrapolated from."""
 
+ROUNDING = 1e-12
+"""Square of what is left of the curve, in decades, that is rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RateLaw:
@@ -25,12 +28,14 @@ class RateLaw:
         rates: (K,) cooling rates it was fitted to [eps_AA / tau].
         temperatures: (K,) kT at each [eps_AA].
         slope: change of kT per decade of the rate [eps_AA], its interval over replicas of all ramps.
+        bend: coefficient of the square of the logarithm, were it fitted too [eps_AA]; zero for two rates.
         at_unit_rate: kT the line has at rate 1 [eps_AA].
     """
 
     rates: np.ndarray
     temperatures: np.ndarray
     slope: Quantity
+    bend: Quantity
     at_unit_rate: float
 
     def __call__(self, rate: np.ndarray | float) -> np.ndarray | float:
@@ -44,6 +49,8 @@ class RateLaw:
             return f"a line through {len(self.rates)} rates always fits"
         if not self.slope.low > 0:
             return "kT does not fall with slower cooling beyond the slope's interval"
+        if self.bend.low > 0 or self.bend.high < 0:
+            return "kT bends against the logarithm of the rate, beyond its interval"
         return ""
 
     def extrapolates(self, rate: float) -> bool:
@@ -81,18 +88,29 @@ def rate_law(
         raise ValueError(f"rate law: got {len(values)} temperatures at one rate, expected at least two rates")
     weights = away / (away**2).sum()
     keys = {key: len(one) for group in without for key, one in group.items()}
-    changes = {
-        key: sum(
-            (weight * (group[key] if key in group else np.full(count, value))
-             for weight, group, value in zip(weights, without, values, strict=True)),
-            start=np.zeros(count),
-        )
-        for key, count in keys.items()
-    }  # fmt: skip
-    slope = jackknife(float(weights @ values), list(changes.values()), level)
+
+    def combined(weights: np.ndarray) -> Quantity:
+        """A weighted sum of the temperatures, its interval over the replicas of all groups."""
+        changes = [
+            sum(
+                (weight * (group[key] if key in group else np.full(count, value))
+                 for weight, group, value in zip(weights, without, values, strict=True)),
+                start=np.zeros(count),
+            )
+            for key, count in keys.items()
+        ]  # fmt: skip
+        return jackknife(float(weights @ values), changes, level)
+
+    slope = combined(weights)
+    design = np.stack([np.ones_like(away), away], axis=1)
+    curved = away**2 - design @ np.linalg.lstsq(design, away**2)[0]
+    squares = float((curved**2).sum())
+    straight = squares < ROUNDING
+    bend = Quantity(value=0.0, note="two rates") if straight else combined(curved / squares)
     return RateLaw(
         rates=np.asarray(rates, dtype=np.float64),
         temperatures=values,
         slope=slope,
+        bend=bend,
         at_unit_rate=float(values.mean() - slope.value * decades.mean()),
     )

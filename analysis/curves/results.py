@@ -205,8 +205,8 @@ def _against_rate(found: Results, ramps: Sequence[Ramp]) -> None:
             "tg_against_rate.png",
             temperatures_against_rate_figure(readings),
             "Glass transition and fictive temperatures against cooling rate; bars are 95 % intervals over replicas. "
-            "Lines "
-            "are straight in the logarithm of the rate; dotted, they extrapolate to slower ramps than were run.",
+            "Lines are straight in the logarithm of the rate; dotted, where the points allow it, they extrapolate to "
+            "slower ramps than were run.",
         )
     rows = []
     for name, law in laws.items():
@@ -223,6 +223,9 @@ def _against_rate(found: Results, ramps: Sequence[Ramp]) -> None:
                     "slope_per_decade": slope.value,
                     "slope_per_decade_low": slope.low,
                     "slope_per_decade_high": slope.high,
+                    "bend": law.bend.value,
+                    "bend_low": law.bend.low,
+                    "bend_high": law.bend.high,
                     "ramps": len(law.rates),
                     "rate": rate,
                     "kt": float(law(rate)),
@@ -233,11 +236,10 @@ def _against_rate(found: Results, ramps: Sequence[Ramp]) -> None:
         found.add_table(
             "rate_law.csv",
             rows_to_columns(rows),
-            "Straight lines in log10(rate) through T_g and the fictive temperature, each ramp counting alike, and "
-            "what they "
-            "say of the slowest ramp and of ramps ten and a hundred times slower, which is extrapolation. 95 % "
-            "intervals "
-            "over replicas; whether the law is straight they do not say.",
+            "Straight lines in log10(rate) through T_g and the fictive temperature, each ramp counting alike, and what "
+            "they say of the slowest ramp; of ramps ten and a hundred times slower, which is extrapolation, only where "
+            "kT falls with slower cooling beyond the slope's interval and does not bend beyond its own. Bend is the "
+            "coefficient of the square of log10(rate), were it fitted too. 95 % intervals over replicas.",
         )
 
 

@@ -233,11 +233,12 @@ def show(record: dict, console: Console) -> None:
         ],
         console,
     )
-    print_table(
-        "How many times as fast, by the clock",
-        ("network against network", "ratio"),
-        [(f"{entry['contender']} / {entry['peer']}", spread_text(entry["wall"])) for entry in record["ratios"]],
-        console,
-    )
+    if record["ratios"]:
+        print_table(
+            "How many times as fast, by the clock",
+            ("network against network", "ratio"),
+            [(f"{entry['contender']} / {entry['peer']}", spread_text(entry["wall"])) for entry in record["ratios"]],
+            console,
+        )
     print_settings(record["rows"], console)
     print_conditions(record["conditions"], console)

@@ -143,4 +143,7 @@ def test_a_law_goes_no_further_than_it_knows():
     assert rate_law(rates, kts, sharp).no_further == ""
     assert "does not fall" in rate_law(rates, kts, blurred).no_further
     assert "does not fall" in rate_law(rates, kts[::-1], sharp).no_further
+    bent = [kt + 0.05 * (kt > 0.6) for kt in kts]
+    assert "bends" in rate_law(rates, bent, [{str(kt): kt + rng.normal(0, 0.001, 8)} for kt in bent]).no_further
+    assert rate_law(rates, bent, sharp).bend.value == pytest.approx(0.025)  # half the second difference
     assert "2 rates" in rate_law(rates[:2], kts[:2], sharp[:2]).no_further
