@@ -39,7 +39,7 @@ def permutation_p_value(
     for _ in range(permutations):
         total = rank[permuted_labels(label, owner, rng)].sum()
         extreme += abs((total - plus * (plus + 1) / 2) / (plus * minus) - 0.5) >= found - 1e-12
-    return (1 + extreme) / (1 + permutations)
+    return float((1 + extreme) / (1 + permutations))
 
 
 def origin_means(

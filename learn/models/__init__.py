@@ -21,7 +21,7 @@ def get_architecture(name: str, **options: Any) -> Architecture:
         ValueError: for an unknown name or option.
 
     >>> get_architecture("linear", features="energy")
-    Linear(features='energy')
+    Linear(features='energy', folds=5)
     """
     if name not in ARCHITECTURES:
         raise ValueError(f"model: got {name!r}, expected one of {', '.join(ARCHITECTURES)}")
