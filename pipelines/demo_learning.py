@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +70,16 @@ def dataset(out: Path, kt: float, positions: str) -> Dataset:
 def teach(lesson: Lesson, out: Path, bar: Bar) -> Model:
     """Train the classifier of one lesson."""
     architecture = get_architecture(lesson.architecture, **lesson.options)
+    recipe = replace(architecture.recipe, epochs=lesson.epochs) if architecture.recipe else None
     with bar(lesson.name) as progress:
         return fit(
             dataset(out, *lesson.taught),
             architecture,
             out / "models" / lesson.name,
             seed=1,
+            recipe=recipe,
             resume=True,
-            report=lambda now: progress(now.epochs, architecture.recipe.epochs if architecture.recipe else 1.0),
+            report=lambda now: progress(now.epochs, lesson.epochs),
         )
 
 
@@ -101,12 +103,11 @@ def classifier_section(found: Sequence[Class]) -> Section:
         parts.append(Picture((one.directory / "matrix.png").read_bytes(), CAPTIONS["matrix.png"]))
     parts.append(
         Table(
-            ("model", "asked about", "positions", "AUC", "on its training part", "accuracy", "null p"),
+            ("model", "asked about", "AUC", "on its training part", "accuracy", "null p"),
             [
                 (
                     asked.model,
                     asked.dataset,
-                    asked.positions,
                     with_interval(asked.auc.value, asked.auc.interval.low, asked.auc.interval.high),
                     f"{asked.verdict.train.auc:.3f}" + ("" if asked.learnt else " (not learnt)"),
                     with_interval(asked.accuracy.value, asked.accuracy.interval.low, asked.accuracy.interval.high),
@@ -126,10 +127,11 @@ _WORDS = {"instant": "instantaneous positions", "inherent": "inherent structures
 
 
 def learnt_in_words(models: Sequence[Model]) -> str:
-    """Which models learnt their own training part, and which did not."""
-    failed = [model for model in models if not model.learnt]
+    """Which networks learnt their own training part, and which did not; a linear model knows all its features hold."""
+    networks = [model for model in models if model.training.recipe is not None]
+    failed = [model for model in networks if not model.learnt]
     if not failed:
-        return "Every model learnt its own training part."
+        return "Every network learnt its own training part." if networks else ""
     said = "; ".join(f"{model.name} ({model.verdict.reason})" for model in failed)
     return f"Did not learn their own training part, so that their scores say nothing about physics: {said}."
 

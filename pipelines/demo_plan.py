@@ -29,6 +29,7 @@ class Lesson:
         architecture: kind of network.
         taught: liquid kT and positions of its training set.
         asked: liquid kT of each test set, of the same positions.
+        epochs: of training, of a network; few, for the sake of a laptop.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Lesson:
     architecture: str
     taught: tuple[float, str]
     asked: tuple[float, ...]
+    epochs: int = 3
 
     @property
     def options(self) -> dict[str, float]:
@@ -64,6 +66,7 @@ LESSONS = (
         architecture="cnn",
         taught=(NEAR_KT, "inherent"),
         asked=(NEAR_KT,),
+        epochs=8,
     ),
     Lesson(
         name="energy-inherent",
