@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from vitrify.analysis.structure.neighbours import neighbours_within
+from vitrify.analysis.structure.neighbours import neighbours_within, widest_radius
 from vitrify.learn.configurations import Configurations
 from vitrify.md.model import EMPTY
 
@@ -122,8 +122,8 @@ def _sorted_neighbours(
     filled = np.flatnonzero(species != EMPTY)
     if not len(filled):
         raise ValueError(f"configuration {row}: got no particles, expected some")
-    box, periodic = configurations.box[row], configurations.periodic[row]
-    reach = min([cutoff, *(box[periodic] / 2 * (1 - 1e-9))])
-    near = neighbours_within(reach, np.asarray(configurations.positions[row])[filled], box, tuple(periodic.tolist()))
+    box, (along_x, along_y) = configurations.box[row], configurations.periodic[row].tolist()
+    reach = min(cutoff, widest_radius(box, (along_x, along_y)))
+    near = neighbours_within(reach, np.asarray(configurations.positions[row])[filled], box, (along_x, along_y))
     order = np.lexsort((near.j, near.distance, near.i))
     return filled[near.i[order]], filled[near.j[order]], np.bincount(filled[near.i], minlength=len(species))

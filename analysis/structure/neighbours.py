@@ -170,6 +170,11 @@ def half_of_the_box(box: np.ndarray, periodic: tuple[bool, bool]) -> float:
     return min((float(edge) / 2 for edge, wraps in zip(box, periodic, strict=True) if wraps), default=np.inf)
 
 
+def widest_radius(box: np.ndarray, periodic: tuple[bool, bool]) -> float:
+    """A radius that :func:`neighbours_within` takes, just below half of the box [sigma_AA]."""
+    return half_of_the_box(box, periodic) - 2 * HAIR
+
+
 def _between(
     i: np.ndarray, j: np.ndarray, positions: np.ndarray, box: np.ndarray, periodic: tuple[bool, bool]
 ) -> Neighbours:

@@ -10,13 +10,12 @@ import numpy as np
 
 from vitrify.analysis.structure.energies import energies_of_pairs, particle_energies
 from vitrify.analysis.structure.neighbours import (
-    HAIR,
     Neighbours,
     freud_system,
-    half_of_the_box,
     joined,
     nearest_in_order,
     neighbours_within,
+    widest_radius,
 )
 from vitrify.analysis.structure.voronoi import ROOM, VoronoiCells, voronoi_cells
 from vitrify.md.model import A, B, PairTable, kob_andersen_pairs
@@ -121,7 +120,7 @@ class Surroundings:
     def reach(self) -> float:
         """REACH, or just below half of a narrower box [sigma_AA]."""
         where = self.configuration
-        return float(min(REACH, half_of_the_box(where.box, where.periodic) - 2 * HAIR))
+        return float(min(REACH, widest_radius(where.box, where.periodic)))
 
     @cached_property
     def bonds(self) -> Neighbours:
