@@ -36,6 +36,14 @@ def protocols(scale: int) -> dict[str, list[str]]:
     }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _heeding_interrupts():
+    """Ctrl-C is ignored by what a shell starts in the background; what it starts in turn inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def launch(words, out, *extra, **options):
     return subprocess.Popen(
         [*PROGRAM, *words, "--resume", "--out", str(out), *extra],

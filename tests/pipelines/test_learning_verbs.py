@@ -92,7 +92,8 @@ def test_any_classes_windows_matching_and_the_null(run, tmp_path, capsys):
 
 
 def test_train_resumes_and_skips(data, tmp_path, capsys):
-    (tmp_path / "recipe.toml").write_text("pixel = 0.5\ndot = 0.4\nvalidate_every = 0\nbatch = 4\nepochs = 9\n")
+    recipe = ("pixel = 0.5", "dot = 0.4", "validate_every = 0", "batch = 4", "epochs = 9", 'schedule = "constant"')
+    (tmp_path / "recipe.toml").write_text("\n".join(recipe))
     command = ("train", "cnn", data, "--out", tmp_path / "model", "--config", tmp_path / "recipe.toml", "--set")
     assert vitrify(*command, "epochs=2") == 0
     assert vitrify(*command, "epochs=5", "--resume") == 0
