@@ -69,7 +69,7 @@ def dataset(out: Path, kt: float, positions: str) -> Dataset:
 
 def teach(lesson: Lesson, out: Path, bar: Bar) -> Model:
     """Train the classifier of one lesson."""
-    architecture = get_architecture(lesson.architecture, **lesson.options)
+    architecture = get_architecture(lesson.architecture)
     recipe = replace(architecture.recipe, epochs=lesson.epochs) if architecture.recipe else None
     with bar(lesson.name) as progress:
         return fit(

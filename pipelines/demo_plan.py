@@ -11,8 +11,6 @@ PARTICLES, FRAMES = 1080, 40
 FAST = CoolingSpec(particles=PARTICLES, ramp_steps=20_000, replicas=80, frames=FRAMES, store=(1, 20, 28, 40), seed=1)
 SLOW = CoolingSpec(particles=PARTICLES, ramp_steps=200_000, replicas=16, frames=FRAMES, seed=2)
 FILMS = DepositionSpec.preset("reid", seed=3, replicas=2, injections=60, steps_per_injection=5_000)
-PIXEL = 0.2
-"""Edge of a pixel of the demo's pictures [sigma_AA]."""
 
 GLASS_KT = 0.05
 FAR_KT, MIDDLE_KT, NEAR_KT = 1.951, 1.025, 0.635
@@ -25,7 +23,6 @@ class Lesson:
 
     Attributes:
         name: of its model directory.
-        legend: in figures and tables.
         architecture: kind of network.
         taught: liquid kT and positions of its training set.
         asked: liquid kT of each test set, of the same positions.
@@ -33,44 +30,34 @@ class Lesson:
     """
 
     name: str
-    legend: str
     architecture: str
     taught: tuple[float, str]
     asked: tuple[float, ...]
-    epochs: int = 3
-
-    @property
-    def options(self) -> dict[str, float]:
-        """Pictures small enough for a laptop."""
-        return {"pixel": PIXEL} if self.architecture == "cnn" else {}
+    epochs: int = 6
 
 
 LESSONS = (
     Lesson(
-        name="cnn-far",
-        legend="CNN, hot",
-        architecture="cnn",
+        name="mpnn-far",
+        architecture="mpnn",
         taught=(FAR_KT, "instant"),
         asked=(FAR_KT, MIDDLE_KT, NEAR_KT),
     ),
     Lesson(
-        name="cnn-near",
-        legend="CNN, near",
-        architecture="cnn",
+        name="mpnn-near",
+        architecture="mpnn",
         taught=(NEAR_KT, "instant"),
         asked=(NEAR_KT,),
     ),
     Lesson(
-        name="cnn-inherent",
-        legend="CNN, inherent",
-        architecture="cnn",
+        name="mpnn-inherent",
+        architecture="mpnn",
         taught=(NEAR_KT, "inherent"),
         asked=(NEAR_KT,),
-        epochs=8,
+        epochs=20,
     ),
     Lesson(
         name="energy-inherent",
-        legend="linear, energy",
         architecture="linear",
         taught=(NEAR_KT, "inherent"),
         asked=(NEAR_KT,),

@@ -128,13 +128,14 @@ def matrix_figure(
     figure = Figure(figsize=(2.6 + 1.15 * len(columns), 1.5 + 0.62 * len(rows)), layout="constrained")
     axes = figure.subplots()
     colours = matplotlib.colormaps["Blues"](np.clip((np.nan_to_num(values, nan=0.5) - 0.5) / 0.5, 0, 1) * 0.75)
+    colours[red] = (1.0, 0.95, 0.95, 1.0)
     colours[:, -1] = (0.95, 0.95, 0.95, 1.0)
     axes.imshow(colours, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
             continue
-        ink = "white" if column < len(columns) - 1 and value > 0.88 else INK
-        ink = ALARM if red[row] else ink
+        dark = column < len(columns) - 1 and value > 0.88
+        ink = ALARM if red[row] else "white" if dark else INK
         axes.annotate(f"{value:.3f}", (column, row - 0.14), ha="center", va="center", color=ink, fontsize=12)
         ends = f"{low[row, column]:.2f} to {high[row, column]:.2f}"
         axes.annotate(ends, (column, row + 0.22), ha="center", va="center", color=ink, fontsize=9)
