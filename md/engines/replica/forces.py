@@ -11,7 +11,7 @@ from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, real
 
 
 def force_over_distance(r2, repulsion, attraction):
-    """|F| / r of a pair at squared distance ``r2``, from 48 eps sigma^12 and 24 eps sigma^6."""
+    """``|F| / r`` of a pair at squared distance ``r2``, from 48 eps sigma^12 and 24 eps sigma^6."""
     inverse2 = real(1) / r2
     inverse6 = inverse2 * inverse2 * inverse2
     return (repulsion * inverse6 - attraction) * inverse6 * inverse2
