@@ -101,7 +101,7 @@ def test_the_interval_of_the_temperature_covers_it():
 
 
 def test_trained_once_it_is_tested_on_replicas_it_has_not_seen(model, ramp):
-    found = transfer_once(model, RunDirectory.open(ramp))
+    found = transfer_once(model, [RunDirectory.open(ramp)])
     assert len(found.liquid) == 6  # of forty, 28 and 6 had their say
     assert found.kt.tolist() == sorted(found.kt)
     assert found.auc(len(found.kt) - 1).value == 1.0
@@ -111,16 +111,16 @@ def test_trained_once_it_is_tested_on_replicas_it_has_not_seen(model, ramp):
 
 
 def test_trained_at_each_temperature_its_models_are_found_again(ramp, tmp_path):
-    run, options = RunDirectory.open(ramp), {"positions": "inherent", "seed": 1}
-    first = transfer_each(get_architecture(ENERGY), run, tmp_path / "models", **options)
+    runs, options = [RunDirectory.open(ramp)], {"positions": "inherent", "seed": 1}
+    first = transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", **options)
     assert len(list((tmp_path / "models").iterdir())) == FRAMES - 1
-    again = transfer_each(get_architecture(ENERGY), run, tmp_path / "models", **options)
+    again = transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", **options)
     np.testing.assert_array_equal(first.liquid, again.liquid)
     assert first.learnt.all()
 
 
 def test_tables_and_a_figure(model, ramp, tmp_path):
-    found = [transfer_once(model, RunDirectory.open(ramp))]
+    found = [transfer_once(model, [RunDirectory.open(ramp)])]
     tg = write_transfers(found, tmp_path / "out", {"model": "energy"})
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "transfer.csv", "tg.csv", "transfer.png", "transfer.svg", "transfer.toml", "contents.json", "DONE",
@@ -138,7 +138,7 @@ def test_runs_that_are_no_ramps_are_refused(model, tmp_path):
     with RunWriter.create(tmp_path / "anneal", {"protocol": "anneal", "seed": 1}, {}) as writer:
         writer.finish()
     with pytest.raises(ValueError, match="is a run of anneal, expected one of cool"):
-        transfer_once(model, RunDirectory.open(tmp_path / "anneal"))
+        transfer_once(model, [RunDirectory.open(tmp_path / "anneal")])
 
 
 def test_the_best_threshold_is_best():
