@@ -47,4 +47,4 @@ def by_last_name(app: Sphinx, env: BuildEnvironment, wanted: pending_xref, conte
     kinds = [name for name in found if domain.objects[name].objtype in ("class", "exception", "data")]
     if len(kinds) == 1:
         return domain.resolve_xref(env, wanted["refdoc"], app.builder, "obj", kinds[0], wanted, content)
-    return None if written_as_a_role or target.startswith("vitrify.") else content
+    return None if ours and (written_as_a_role or target.startswith("vitrify.")) else content

@@ -74,4 +74,4 @@ def test_every_module_has_its_page(site):
     folders = ("md", "analysis", "learn", "pipelines")
     files = [path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py")]
     names = {".".join(("vitrify", *path.with_suffix("").parts)).removesuffix(".__init__") for path in files}
-    assert names <= {path.stem for path in (SITE / "api").glob("*.html")}
+    assert names <= {path.stem for path in (SITE / "reference" / "api").glob("*.html")}
