@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vitrify.analysis.curves.cooling_curve import CoolingCurve, cooling_curves
+from vitrify.analysis.curves.equilibrium import Equilibrium
 from vitrify.analysis.curves.equilibrium_line import equilibrium_line
 from vitrify.analysis.curves.fictive import memory
 from vitrify.analysis.statistics import Quantity
@@ -106,8 +107,20 @@ def best_threshold(score: np.ndarray, positive: np.ndarray) -> float:
     return float(np.concatenate([[-np.inf], inner, [np.inf]])[right.argmax()])
 
 
-def transfer_once(model: Model, run: RunDirectory, report: Callable[[], None] = lambda: None) -> Transfer:
+def transfer_once(
+    model: Model,
+    run: RunDirectory,
+    *,
+    liquids: Sequence[Equilibrium] = (),
+    report: Callable[[], None] = lambda: None,
+) -> Transfer:
     """Test one model at every temperature that a ramp has stored, on replicas it has not seen.
+
+    Args:
+        model: trained; its replicas are left out.
+        run: the ramp.
+        liquids: equilibrium runs that T_f is read with.
+        report: called after each temperature.
 
     Raises:
         ValueError: for a run that is no finished ramp with configurations, replicas that were all seen, or another
@@ -141,7 +154,7 @@ def transfer_once(model: Model, run: RunDirectory, report: Callable[[], None] = 
         liquid=table[:, 1:],
         glass=np.repeat(table[:, :1], len(kts) - 1, axis=1),
         learnt=np.full(len(kts) - 1, model.learnt),
-        **_curve(run),
+        **_curve(run, liquids),
     )
 
 
@@ -153,6 +166,7 @@ def transfer_each(
     positions: str,
     seed: int,
     recipe: Recipe | None = None,
+    liquids: Sequence[Equilibrium] = (),
     report: Callable[[], None] = lambda: None,
 ) -> Transfer:
     """Train an architecture at every temperature that a ramp has stored, and test it there.
@@ -186,7 +200,7 @@ def transfer_each(
         liquid=liquid,
         glass=glass,
         learnt=np.array(learnt),
-        **_curve(run),
+        **_curve(run, liquids),
     )
 
 
@@ -208,10 +222,10 @@ def _require_replicas(run: RunDirectory, count: int) -> None:
         raise ValueError(f"{run.path}: {count} replicas are left to test on, expected at least 2")
 
 
-def _curve(run: RunDirectory) -> dict:
+def _curve(run: RunDirectory, liquids: Sequence[Equilibrium]) -> dict:
     """E_IS(kT) and the fictive temperature of a ramp's glass."""
     (curve,) = cooling_curves([run])
-    line, notes = equilibrium_line([], [curve])
+    line, notes = equilibrium_line(liquids, [curve])
     fictive = memory(curve, line).fictive if line else Quantity(value=float("nan"), note="; ".join(notes))
     return {"curve": curve, "fictive": fictive}
 
