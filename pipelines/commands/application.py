@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 def transfer(
     model: Annotated[str, typer.Argument(help="A model directory (red dots), or an architecture to train at each kT.")],
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Ramps of vitrify cool --store all.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Ramps of vitrify cool --store all; batches of one are one.")
+    ],
     out: Annotated[Path, typer.Option(help="Where tables and the figure go; models of each kT to DIR-models.")],
     positions: Annotated[
         str, typer.Option(help="instant or inherent, of an architecture; a model has those it was trained on.")
@@ -43,7 +45,7 @@ def transfer(
     from vitrify.learn.datasets import POSITIONS
     from vitrify.learn.models import ARCHITECTURES
     from vitrify.learn.settings import read_settings, settled
-    from vitrify.learn.transfer import transfer_each, transfer_once
+    from vitrify.learn.transfer import ramps, transfer_each, transfer_once
     from vitrify.learn.transfers import write_transfers
     from vitrify.md.store.product import require_free
     from vitrify.md.store.rundir import RunDirectory
@@ -51,18 +53,18 @@ def transfer(
     if positions not in POSITIONS:
         raise ValueError(f"positions: got {positions!r}, expected one of {', '.join(POSITIONS)}")
     require_free(out, "transfer.toml", force=force)
-    ramps = [RunDirectory.open(path) for path in runs]
+    given = ramps([RunDirectory.open(path) for path in runs])
     liquids = [equilibrium(RunDirectory.open(path)) for path in liquid or ()]
     if model in ARCHITECTURES:
         architecture, recipe = settled(model, read_settings(None, settings or []))
         workplace = out.with_name(f"{out.name}-models")
         found = [
             transfer_each(architecture, ramp, workplace, positions=positions, seed=seed, recipe=recipe, liquids=liquids)
-            for ramp in ramps
+            for ramp in given
         ]
     else:
         trained = open_model(Path(model))
-        found = [transfer_once(trained, ramp, liquids=liquids) for ramp in ramps]
+        found = [transfer_once(trained, ramp, liquids=liquids) for ramp in given]
     tg = write_transfers(found, out, {"model": model, "runs": [str(path) for path in runs]}, force=force)
     console = Console(soft_wrap=True, highlight=False)
     for row, one in enumerate(found):

@@ -121,13 +121,13 @@ def test_the_fictive_temperature_is_read_from_the_liquids_given(model, ramp):
         liquids.append(Equilibrium(kt_set=kt, inherent=mean, instantaneous=mean, **rest))
     run = RunDirectory.open(ramp)
     glass = run.table["inherent_energy"][run.table["frame"] == FRAMES].mean()
-    found = transfer_once(model, run, liquids=liquids).fictive
+    found = transfer_once(model, [run], liquids=liquids).fictive
     assert found.value == pytest.approx(0.1 / (-3.7 - glass), rel=0.005)
     assert found.low < found.value < found.high
 
 
 def test_trained_once_it_is_tested_on_replicas_it_has_not_seen(model, ramp):
-    found = transfer_once(model, RunDirectory.open(ramp))
+    found = transfer_once(model, [RunDirectory.open(ramp)])
     assert len(found.liquid) == 6  # of forty, 28 and 6 had their say
     assert found.kt.tolist() == sorted(found.kt)
     assert found.auc(len(found.kt) - 1).value == 1.0
@@ -137,16 +137,16 @@ def test_trained_once_it_is_tested_on_replicas_it_has_not_seen(model, ramp):
 
 
 def test_trained_at_each_temperature_its_models_are_found_again(ramp, tmp_path):
-    run, options = RunDirectory.open(ramp), {"positions": "inherent", "seed": 1}
-    first = transfer_each(get_architecture(ENERGY), run, tmp_path / "models", **options)
+    runs, options = [RunDirectory.open(ramp)], {"positions": "inherent", "seed": 1}
+    first = transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", **options)
     assert len(list((tmp_path / "models").iterdir())) == FRAMES - 1
-    again = transfer_each(get_architecture(ENERGY), run, tmp_path / "models", **options)
+    again = transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", **options)
     np.testing.assert_array_equal(first.liquid, again.liquid)
     assert first.learnt.all()
 
 
 def test_tables_and_a_figure(model, ramp, tmp_path):
-    found = [transfer_once(model, RunDirectory.open(ramp))]
+    found = [transfer_once(model, [RunDirectory.open(ramp)])]
     tg = write_transfers(found, tmp_path / "out", {"model": "energy"})
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "transfer.csv", "tg.csv", "transfer.png", "transfer.svg", "transfer.toml", "contents.json", "DONE",
@@ -164,7 +164,7 @@ def test_runs_that_are_no_ramps_are_refused(model, tmp_path):
     with RunWriter.create(tmp_path / "anneal", {"protocol": "anneal", "seed": 1}, {}) as writer:
         writer.finish()
     with pytest.raises(ValueError, match="is a run of anneal, expected one of cool"):
-        transfer_once(model, RunDirectory.open(tmp_path / "anneal"))
+        transfer_once(model, [RunDirectory.open(tmp_path / "anneal")])
 
 
 def test_the_best_threshold_is_best():
