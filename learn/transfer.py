@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vitrify.analysis.curves.cooling_curve import CoolingCurve, cooling_curves
+from vitrify.analysis.curves.equilibrium import Equilibrium
 from vitrify.analysis.curves.equilibrium_line import equilibrium_line
 from vitrify.analysis.curves.fictive import memory
 from vitrify.analysis.statistics import Quantity
@@ -106,12 +107,19 @@ def best_threshold(score: np.ndarray, positive: np.ndarray) -> float:
     return float(np.concatenate([[-np.inf], inner, [np.inf]])[right.argmax()])
 
 
-def transfer_once(model: Model, runs: Sequence[RunDirectory], report: Callable[[], None] = lambda: None) -> Transfer:
+def transfer_once(
+    model: Model,
+    runs: Sequence[RunDirectory],
+    *,
+    liquids: Sequence[Equilibrium] = (),
+    report: Callable[[], None] = lambda: None,
+) -> Transfer:
     """Test one model at every temperature that a ramp has stored, on replicas it has not seen.
 
     Args:
         model: the model.
         runs: the ramp: one run, or batches of one ensemble.
+        liquids: equilibrium runs that T_f is read with.
         report: called after each temperature of each batch.
 
     Raises:
@@ -137,7 +145,7 @@ def transfer_once(model: Model, runs: Sequence[RunDirectory], report: Callable[[
         liquid=table[:, 1:],
         glass=np.repeat(table[:, :1], len(kts) - 1, axis=1),
         learnt=np.full(len(kts) - 1, model.learnt),
-        **_curve(runs),
+        **_curve(runs, liquids),
     )
 
 
@@ -168,6 +176,7 @@ def transfer_each(
     positions: str,
     seed: int,
     recipe: Recipe | None = None,
+    liquids: Sequence[Equilibrium] = (),
     report: Callable[[], None] = lambda: None,
 ) -> Transfer:
     """Train an architecture at every temperature that a ramp has stored, and test it there.
@@ -204,7 +213,7 @@ def transfer_each(
         liquid=liquid,
         glass=glass,
         learnt=np.array(learnt),
-        **_curve(runs),
+        **_curve(runs, liquids),
     )
 
 
@@ -238,10 +247,10 @@ def _require_replicas(run: RunDirectory, count: int) -> None:
         raise ValueError(f"{run.path}: {count} replicas are left to test on, expected at least 2")
 
 
-def _curve(runs: Sequence[RunDirectory]) -> dict:
+def _curve(runs: Sequence[RunDirectory], liquids: Sequence[Equilibrium]) -> dict:
     """E_IS(kT) and the fictive temperature of a ramp's glass."""
     (curve,) = cooling_curves(runs)
-    line, notes = equilibrium_line([], [curve])
+    line, notes = equilibrium_line(liquids, [curve])
     fictive = memory(curve, line).fictive if line else Quantity(value=float("nan"), note="; ".join(notes))
     return {"curve": curve, "fictive": fictive}
 
