@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vitrify.md.pair_law import coefficients, force_over_distance, half_energy
+
 A, B, SUBSTRATE = 0, 1, 2
 EMPTY = -1
 SPECIES_NAMES = ("A", "B", "S")
@@ -18,7 +20,7 @@ SPECIES_NAMES = ("A", "B", "S")
 
 @dataclass(frozen=True, kw_only=True)
 class PairTable:
-    """Lennard-Jones of every pair of species, ``u(r) = 4 eps [(sigma/r)^12 - (sigma/r)^6]`` for ``r < r_cut``.
+    """The law of pair_law.py, Lennard-Jones, between every pair of species for ``r < r_cut``.
 
     Truncated, not shifted, in energy and force. Arrays are symmetric, shape (S, S), indexed by species.
 
@@ -168,6 +170,7 @@ def single_point(
     r, s = positions[filled].astype(np.float64), np.asarray(species)[filled]
     energies, forces, virials = np.zeros(len(species)), np.zeros((len(species), 2)), np.zeros(len(species))
     wrap = np.where(periodic, box, np.inf)
+    repulsion, attraction = coefficients(pairs.epsilon, pairs.sigma)
     rows = 256
     for start in range(0, len(filled), rows):
         block = slice(start, start + rows)
@@ -176,13 +179,10 @@ def single_point(
         distance2[np.arange(distance2.shape[0]), np.arange(start, start + distance2.shape[0])] = np.inf
         pair = s[block, None], s[None]
         inside = distance2 < pairs.r_cut[pair] ** 2
-        distance2[~inside] = np.inf
-        attraction = (pairs.sigma[pair] ** 2 / distance2) ** 3
-        epsilon = pairs.epsilon[pair]
-        energies[filled[block]] = (2 * epsilon * (attraction**2 - attraction)).sum(axis=1)
-        strength = 24 * epsilon * (2 * attraction**2 - attraction) / distance2
+        energies[filled[block]] = half_energy(distance2, repulsion[pair], attraction[pair]).sum(axis=1, where=inside)
+        strength = np.where(inside, force_over_distance(distance2, repulsion[pair], attraction[pair]), 0.0)
         forces[filled[block]] = np.einsum("ij,ijk->ik", strength, separation)
-        virials[filled[block]] = (12 * epsilon * (2 * attraction**2 - attraction)).sum(axis=1)
+        virials[filled[block]] = 0.5 * np.einsum("ij,ijk,ijk->i", strength, separation, separation)
     return SinglePoint(energies, forces, virials)
 
 

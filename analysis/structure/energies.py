@@ -10,6 +10,7 @@ import numpy as np
 
 from vitrify.analysis.structure.neighbours import Neighbours, neighbours_within
 from vitrify.md.model import EMPTY, PairTable
+from vitrify.md.pair_law import coefficients, half_energy
 
 
 def particle_energies(
@@ -49,6 +50,6 @@ def particle_energies(
 def energies_of_pairs(pairs: PairTable, near: Neighbours, species: np.ndarray) -> np.ndarray:
     """Pair energy of each particle (N,) from pairs that are there: all those within the longest cut-off, or more."""
     pair = species[near.i], species[near.j]
-    attraction = (pairs.sigma[pair] / near.distance) ** 6
-    energy = np.where(near.distance < pairs.r_cut[pair], 4 * pairs.epsilon[pair] * (attraction**2 - attraction), 0.0)
-    return np.bincount(near.i, weights=energy / 2, minlength=len(species))
+    repulsion, attraction = coefficients(pairs.epsilon, pairs.sigma)
+    energy = half_energy(near.distance**2, repulsion[pair], attraction[pair])
+    return np.bincount(near.i, np.where(near.distance < pairs.r_cut[pair], energy, 0.0), minlength=len(species))

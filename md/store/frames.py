@@ -24,6 +24,10 @@ SHARED = frozenset(
 )
 """Chunks that stand in the first GSD frame, and later only where they differ from it."""
 
+EDGE = 2.0**-40
+"""Beginnings are rounded to this part of a box before it is asked in which box they lie: what is left of a way when it
+is taken back may fall on either side of an edge. A power of two, finer than any fixed-point coordinate."""
+
 _DIMENSIONS = np.array([2], dtype=np.uint8)
 _TYPES = np.array([name.encode() for name in SPECIES_NAMES], dtype="S2").view(np.int8).reshape(-1, 2)
 
@@ -193,5 +197,5 @@ def _three(columns: np.ndarray, kind: type) -> np.ndarray:
 def _images(ensemble: Ensemble, travelled: np.ndarray) -> np.ndarray:
     """(R, N, 2) int32, how many boxes each particle is away from the one it began in, on periodic axes."""
     box = ensemble.box[:, None, :]
-    start = ensemble.positions - travelled
-    return (-np.floor(start / box + 0.5) * ensemble.periodic).astype(np.int32)
+    start = (ensemble.positions - travelled) / box
+    return (-np.floor(np.rint(start / EDGE) * EDGE + 0.5) * ensemble.periodic).astype(np.int32)

@@ -38,6 +38,7 @@ def write_gsd(path: Path, frames: Iterable[Mapping[str, np.ndarray]], *, shared:
     """
     partial, count = path.with_name(path.name + PARTIAL), 0
     try:
+        partial.touch()  # with the rights that other files get; gsd makes its own unreadable for others
         with gsd.fl.open(
             str(partial), "w", application=f"vitrify {version('vitrify')}", schema=SCHEMA, schema_version=SCHEMA_VERSION
         ) as file:

@@ -21,6 +21,7 @@ from vitrify.md.model import (
     minimum_image,
     single_point,
 )
+from vitrify.md.pair_law import coefficients, half_energy
 from vitrify.md.protocols.films.recipe import DepositionSpec
 
 
@@ -123,12 +124,11 @@ def external_forces(externals: tuple[External, ...], ensemble: Ensemble) -> np.n
 def shifted_energies(pairs: PairTable, ensemble: Ensemble) -> np.ndarray:
     """Pair energy of each replica on the energy-shifted potential, (R,): the one that truncated forces derive from."""
     totals = oracle(pairs, ensemble).energies.sum(axis=1)
-    attraction = (pairs.sigma / pairs.r_cut) ** 6
-    at_cutoff = 4 * pairs.epsilon * (attraction**2 - attraction)
+    half_at_cutoff = half_energy(pairs.r_cut**2, *coefficients(pairs.epsilon, pairs.sigma))
     for row, (r, s, box) in enumerate(zip(ensemble.positions, ensemble.species, ensemble.box, strict=True)):
         wrap = np.where(ensemble.periodic, box, np.inf)
         distance2 = (minimum_image(r[:, None] - r[None], wrap) ** 2).sum(axis=-1)
         pair = s[:, None], s[None]
         inside = (distance2 < pairs.r_cut[pair] ** 2) & ~np.eye(len(r), dtype=bool)
-        totals[row] -= at_cutoff[pair][inside].sum() / 2
+        totals[row] -= half_at_cutoff[pair][inside].sum()
     return totals

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from vitrify.md.engines.replica.forces import force_over_distance, half_energy
 from vitrify.md.engines.replica.neighbours import column_of, members_between, round_the_box, row_of
 from vitrify.md.engines.replica.serial import real
 from vitrify.md.engines.replica.vectors import WIDTH, any_of, convert, load, places, select, splat, store
+from vitrify.md.pair_law import force_over_distance, half_energy
 
 
 def fill_last_block(particles):

@@ -8,20 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, real
-
-
-def force_over_distance(r2, repulsion, attraction):
-    """|F| / r of a pair at squared distance ``r2``, from 48 eps sigma^12 and 24 eps sigma^6."""
-    inverse2 = real(1) / r2
-    inverse6 = inverse2 * inverse2 * inverse2
-    return (repulsion * inverse6 - attraction) * inverse6 * inverse2
-
-
-def half_energy(r2, repulsion, attraction):
-    """Half of a pair's energy, not shifted."""
-    inverse2 = real(1) / r2
-    inverse6 = inverse2 * inverse2 * inverse2
-    return (repulsion * inverse6 - real(2) * attraction) * inverse6 * real(1 / 24)
+from vitrify.md.pair_law import force_over_distance, half_energy
 
 
 def pair_forces(particles, neighbours, box, pairs):

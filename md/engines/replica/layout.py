@@ -13,6 +13,7 @@ from vitrify.md.engines.replica.state import DONE, Bath, BlockNeighbours, Box, E
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.external import External, Tether, Wall
 from vitrify.md.model import PairTable
+from vitrify.md.pair_law import coefficients
 
 ROW_HEIGHT = 0.5
 """Height of a cell [sigma_AA]: low ones, so that few particles are looked at in vain."""
@@ -121,10 +122,11 @@ def pair_parameters(pairs: PairTable, skin: float, precision: Precision) -> Pair
     def table(values: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(values, precision.real)
 
+    law = coefficients(pairs.epsilon, pairs.sigma)
     return Pairs(
         cutoff2=table(pairs.r_cut**2),
-        repulsion=table(48 * pairs.epsilon * pairs.sigma**12),
-        attraction=table(24 * pairs.epsilon * pairs.sigma**6),
+        repulsion=table(law.repulsion),
+        attraction=table(law.attraction),
         reach2=table((pairs.r_cut + skin) ** 2),
     )
 

@@ -78,11 +78,11 @@ class Box(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Pair parameters, (S, S) each: force / r = 48 eps sigma^12 / r^14 - 24 eps sigma^6 / r^8."""
+    """Pair parameters, (S, S) each."""
 
     cutoff2: np.ndarray
-    repulsion: np.ndarray  # 48 eps sigma^12
-    attraction: np.ndarray  # 24 eps sigma^6
+    repulsion: np.ndarray  # the coefficients of pair_law.py
+    attraction: np.ndarray
     reach2: np.ndarray  # (cut-off + skin)^2
 
 

@@ -7,9 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 
+from vitrify.md import pair_law
 from vitrify.md.engines.replica import dynamics, forces, minimizer, neighbours, single_point, state, thermostat
 
-PROGRAM = (neighbours, forces, thermostat, dynamics, minimizer, single_point)
+PROGRAM = (pair_law, neighbours, forces, thermostat, dynamics, minimizer, single_point)
 
 
 def compile_program(jit: Callable, *machine: ModuleType, **names: object) -> SimpleNamespace:
