@@ -180,7 +180,7 @@ class Cnn:
         All equivalents of a configuration look the same, so that ``symmetry`` is not needed.
         """
         place, species = encoded.place[rows], encoded.species[rows]
-        batch = {"place": place, "species": species, "counted": encoded.counted[rows]}
+        batch: dict[str, Array | np.ndarray] = {"place": place, "species": species, "counted": encoded.counted[rows]}
         batch["pixel"] = np.broadcast_to(encoded.canvas.pixel.astype(np.float32), (len(rows), 2))
         if encoded.seen is None:
             batch["picture"] = self.picture(place, species, encoded.canvas)
