@@ -1,7 +1,7 @@
 """What a campaign found beside what was published, number by number, each with its interval.
 
 Published: the research log of 2017-2018 behind Swanson et al., Soft Matter 16, 435 (2020), N = 4,320, 10,000 runs a
-rate, E_IS per particle, truncated and not shifted; a network trained on liquids at kT 1.951 and asked about colder ones.
+rate, E_IS per particle, truncated and not shifted; networks trained on liquids at kT 1.951 and asked about colder ones.
 """
 
 from __future__ import annotations
