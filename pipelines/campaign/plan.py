@@ -117,8 +117,8 @@ def in_words(plan: Plan) -> list[str]:
     devices = f"{plan.devices} device{'s' if plan.devices > 1 else ''}"
     rates = plan.rates
     return [
-        f"{duration(plan.wall)} on {devices}: work shared out evenly, and no less than the longest chain of tasks on one "
-        f"device each, {duration(plan.chain)}; a batch that has several cores is that many times faster",
+        f"{duration(plan.wall)} on {devices}: work shared out evenly, and no less than the longest chain of tasks, "
+        f"{duration(plan.chain)} on one device each; a batch that has several cores is that many times faster",
         f"rates of one device, {rates.source}: {rates.particle_steps:.3g} particle-steps and {rates.quenched:.3g} "
         f"quenched particles a second; {rates.measured:.3g} measured, {rates.stepped:.3g} (mpnn) and "
         f"{rates.pictured:.3g} (cnn) trained on a second are assumed",
