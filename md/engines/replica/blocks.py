@@ -1,8 +1,8 @@
-"""The inner loops of the CPU: forces on blocks of eight particles, side by side in vector registers.
+"""The inner loops of the CPU: forces on blocks of eight or sixteen particles, side by side in a vector register.
 
-Neighbours in the sort are neighbours in space, so eight particles in a row share most of their neighbours. A block
-keeps one list of all of them, by species so that pair parameters stay in registers; each entry is read once and acts on
-eight particles, without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_sums take the
+Neighbours in the sort are neighbours in space, so particles in a row share most of their neighbours. A block keeps one
+list of all of them, by species so that pair parameters stay in registers; each entry is read once and acts on the whole
+block, without a gather, a reduction or a remainder. list_neighbours, pair_forces and pair_sums take the
 place of their namesakes in neighbours.py and forces.py; nothing else differs between the programs of CPU and GPU.
 
 The arrays are padded to whole blocks with copies of the last particle, whose forces nobody reads.
@@ -10,12 +10,18 @@ The arrays are padded to whole blocks with copies of the last particle, whose fo
 
 from __future__ import annotations
 
-import numpy as np
-
 from vitrify.md.engines.replica.neighbours import column_of, members_between, round_the_box, row_of
-from vitrify.md.engines.replica.serial import real
-from vitrify.md.engines.replica.vectors import WIDTH, any_of, convert, load, places, select, splat, store
+from vitrify.md.engines.replica.serial import fixed, real
+from vitrify.md.engines.replica.vectors import any_of, convert, load, places, select, splat, store
 from vitrify.md.pair_law import force_over_distance, half_energy
+
+WIDTH = 8
+"""Particles of a block, bound anew for each program."""
+
+
+def read(array, begin):
+    """What ``array`` has for the particles of a block."""
+    return load(array, begin, WIDTH)
 
 
 def fill_last_block(particles):
@@ -53,7 +59,7 @@ def list_for_block(particles, neighbours, grid, box, block):
     kinds, room = neighbours.count.shape[1], neighbours.ids.shape[2]
     begin = block * WIDTH
     last = min(begin + WIDTH, len(particles.slot)) - 1
-    x, y = load(particles.x, begin), load(particles.y, begin)
+    x, y = read(particles.x, begin), read(particles.y, begin)
     lowest = highest = row_of(particles, begin, box)
     for i in range(begin + 1, last + 1):
         row = row_of(particles, i, box)
@@ -68,7 +74,7 @@ def list_for_block(particles, neighbours, grid, box, block):
             for j in range(start, end):
                 dx, dy = apart(x, particles.x[j], box.scale_x), apart(y, particles.y[j], box.scale_y)
                 other = particles.species[j]
-                reach2 = load(neighbours.reach2, (block * kinds + other) * WIDTH)
+                reach2 = read(neighbours.reach2, (block * kinds + other) * WIDTH)
                 if any_of(dx * dx + dy * dy < reach2) and (j < begin or j > last):
                     found = neighbours.count[block, other]
                     if found == room:
@@ -81,16 +87,16 @@ def list_for_block(particles, neighbours, grid, box, block):
 def pair_forces(particles, neighbours, box, pairs):
     """Set fx, fy to the pair forces."""
     fill_last_block(particles)
-    nothing = splat(real(0))
+    nothing = splat(real(0), WIDTH)
     kinds = neighbours.count.shape[1]
     for block in range(neighbours.count.shape[0]):
         begin = block * WIDTH
-        x, y = load(particles.x, begin), load(particles.y, begin)
+        x, y = read(particles.x, begin), read(particles.y, begin)
         fx, fy = nothing, nothing
         for other in range(kinds):
             row = (block * kinds + other) * WIDTH
-            cutoff2 = load(neighbours.cutoff2, row)
-            repulsion, attraction = load(neighbours.repulsion, row), load(neighbours.attraction, row)
+            cutoff2 = read(neighbours.cutoff2, row)
+            repulsion, attraction = read(neighbours.repulsion, row), read(neighbours.attraction, row)
             for k in range(neighbours.count[block, other]):
                 j = neighbours.ids[block, other, k]
                 dx, dy = apart(x, particles.x[j], box.scale_x), apart(y, particles.y[j], box.scale_y)
@@ -99,10 +105,10 @@ def pair_forces(particles, neighbours, box, pairs):
                 fx, fy = fx + strength * dx, fy + strength * dy
         for j in range(begin, min(begin + WIDTH, len(particles.slot))):
             row = (block * kinds + particles.species[j]) * WIDTH
-            cutoff2 = load(neighbours.cutoff2, row)
+            cutoff2 = read(neighbours.cutoff2, row)
             dx, dy = apart(x, particles.x[j], box.scale_x), apart(y, particles.y[j], box.scale_y)
             r2 = select(itself(j - begin), cutoff2, dx * dx + dy * dy)
-            strength = force_over_distance(r2, load(neighbours.repulsion, row), load(neighbours.attraction, row))
+            strength = force_over_distance(r2, read(neighbours.repulsion, row), read(neighbours.attraction, row))
             strength = select(r2 < cutoff2, strength, nothing)
             fx, fy = fx + strength * dx, fy + strength * dy
         store(particles.fx, begin, fx)
@@ -112,17 +118,17 @@ def pair_forces(particles, neighbours, box, pairs):
 def pair_sums(particles, neighbours, box, pairs, energies, virials):
     """Set ``energies`` and ``virials`` to half of what each particle's pairs have, truncated and not shifted."""
     fill_last_block(particles)
-    nothing = splat(real(0))
+    nothing = splat(real(0), WIDTH)
     kinds = neighbours.count.shape[1]
     for block in range(neighbours.count.shape[0]):
         begin = block * WIDTH
         last = min(begin + WIDTH, len(particles.slot)) - 1
-        x, y = load(particles.x, begin), load(particles.y, begin)
+        x, y = read(particles.x, begin), read(particles.y, begin)
         energy, virial = nothing, nothing
         for other in range(kinds):
             row = (block * kinds + other) * WIDTH
-            cutoff2 = load(neighbours.cutoff2, row)
-            repulsion, attraction = load(neighbours.repulsion, row), load(neighbours.attraction, row)
+            cutoff2 = read(neighbours.cutoff2, row)
+            repulsion, attraction = read(neighbours.repulsion, row), read(neighbours.attraction, row)
             for k in range(neighbours.count[block, other]):
                 j = neighbours.ids[block, other, k]
                 dx, dy = apart(x, particles.x[j], box.scale_x), apart(y, particles.y[j], box.scale_y)
@@ -132,10 +138,10 @@ def pair_sums(particles, neighbours, box, pairs, energies, virials):
                 virial = virial + select(r2 < cutoff2, r2 * strength, nothing)
         for j in range(begin, last + 1):
             row = (block * kinds + particles.species[j]) * WIDTH
-            cutoff2 = load(neighbours.cutoff2, row)
+            cutoff2 = read(neighbours.cutoff2, row)
             dx, dy = apart(x, particles.x[j], box.scale_x), apart(y, particles.y[j], box.scale_y)
             r2 = select(itself(j - begin), cutoff2, dx * dx + dy * dy)
-            repulsion, attraction = load(neighbours.repulsion, row), load(neighbours.attraction, row)
+            repulsion, attraction = read(neighbours.repulsion, row), read(neighbours.attraction, row)
             energy = energy + select(r2 < cutoff2, half_energy(r2, repulsion, attraction), nothing)
             strength = force_over_distance(r2, repulsion, attraction)
             virial = virial + select(r2 < cutoff2, r2 * strength, nothing)
@@ -150,4 +156,4 @@ def apart(block, other, scale):
 
 def itself(k):
     """The mask of place ``k`` of a block."""
-    return places(np.int32(0)) == np.int32(k)
+    return places(fixed(0), WIDTH) == fixed(k)
