@@ -10,7 +10,7 @@ from functools import cache
 from types import FunctionType, SimpleNamespace
 
 import numpy as np
-from llvmlite.binding import get_host_cpu_features
+from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from numba import njit
 
 from vitrify.md.engines.base import Measured
@@ -25,6 +25,9 @@ FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 WIDEST, NARROWEST = 64, 32
 """Registers that the program is made for [bytes]: those of AVX-512, and of AVX2 and everything else."""
 
+IN_TWO_HALVES = ("znver4",)
+"""Processors that have AVX-512 and work on 32 bytes at a time: with 64 they are slower, see README.md."""
+
 NARROWER = "VITRIFY_VECTOR_BYTES"
 """The environment variable that asks for narrower registers than the processor has."""
 
@@ -32,8 +35,8 @@ ENTRIES = ("integrate_replica", "minimize_replica", "measure_replica", "forces_r
 
 SOURCE = fingerprint(serial, blocks, vectors)
 
-FIRST_ROOM = 128
-"""Neighbours of one species that a block has room for at first."""
+FIRST_ROOM = 256
+"""Neighbours that a block has room for at first."""
 
 
 def vector_bytes() -> int:
@@ -44,7 +47,8 @@ def vector_bytes() -> int:
     """
     asked = os.environ.get(NARROWER)
     if asked is None:
-        return WIDEST if get_host_cpu_features().get("avx512f") else NARROWEST
+        whole = get_host_cpu_features().get("avx512f") and get_host_cpu_name() not in IN_TWO_HALVES
+        return WIDEST if whole else NARROWEST
     if asked not in (str(WIDEST), str(NARROWEST)):
         raise ValueError(f"{NARROWER}: got {asked!r}, expected {WIDEST} or {NARROWEST}")
     return int(asked)

@@ -55,8 +55,8 @@ class ReplicaEngine:
     """Molecular dynamics of many small systems side by side: a replica is a CPU thread or a GPU block.
 
     Dynamics run in single precision on 32-bit fixed-point coordinates; minimisation, energies and forces in double
-    precision on 64-bit ones. What comes out is a function of the ensemble, the settings and the device: neither the number
-    of threads nor where a run was cut into segments changes a bit of it.
+    precision on 64-bit ones. What comes out is a function of the ensemble, the settings and the device: neither the
+    number of threads nor where a run was cut into segments changes a bit of it.
 
     Attributes:
         pairs: the pair table.
