@@ -58,6 +58,9 @@ def leaving_point(kt: np.ndarray, score: np.ndarray) -> Broken:
     if len(kt) < 2 * FEWEST:
         return Broken(kt=np.nan, note=f"got {len(kt)} temperatures, expected at least {2 * FEWEST}")
     level, lowest = float(score[-FEWEST:].mean()), float(score.min())
+    if level < 0.5:
+        note = f"the hottest liquids score {level:.2f}, below one half: they pass for more of a glass than the glass"
+        return Broken(kt=np.nan, note=note)
     if not level - lowest > FALL:
         return Broken(kt=np.nan, note=f"it falls by {max(level - lowest, 0):.2f} only, expected more than {FALL}")
     half_way = int(np.flatnonzero(score < (level + lowest) / 2).max(initial=0))

@@ -17,6 +17,7 @@ from vitrify.learn.splits import FRACTIONS, halves, split_origins
 from vitrify.learn.taking import FILMS, Taken, density_of, take
 from vitrify.learn.windows import edge_for
 from vitrify.md.model import EMPTY
+from vitrify.md.store.address import Address
 from vitrify.md.store.rundir import RunDirectory
 
 MIXTURE_TOLERANCE, WINDOW_TOLERANCE = 0.001, 0.02
@@ -44,19 +45,14 @@ class Source:
     def parse(cls, text: str) -> Source:
         """Read ``RUN@kT``.
 
+        Raises:
+            ValueError: for anything else.
+
         >>> Source.parse("runs/slow@0.05").kt
         0.05
         """
-        path, at, kt = text.rpartition("@")
-        try:
-            source = cls(path=Path(path), kt=float(kt))
-        except ValueError:
-            source = None
-        if source is None or not at or not path or not (np.isfinite(source.kt) and source.kt > 0):
-            raise ValueError(
-                f"source: got {text!r}, expected RUN@kT, a run directory and a temperature, as runs/slow@0.05"
-            )
-        return source
+        address = Address.parse(text)
+        return cls(path=address.path, kt=address.kt)
 
 
 def parse_classes(texts: Sequence[str]) -> dict[str, list[Source]]:

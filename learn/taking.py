@@ -13,11 +13,9 @@ from vitrify.analysis.structure.energies import particle_energies
 from vitrify.learn.configurations import stack
 from vitrify.learn.windows import Piece, film_windows, tiles
 from vitrify.md.model import kob_andersen_pairs
+from vitrify.md.store.address import stored_kt
 from vitrify.md.store.frames import Configuration
 from vitrify.md.store.rundir import RunDirectory
-
-KT_TOLERANCE = 0.005
-"""How far a stored frame may be from the temperature asked for, where a run has one temperature only [eps_AA]."""
 
 FILMS = ("deposit", "cool-film")
 IN_MEMORY = 1 << 28
@@ -128,18 +126,8 @@ def _frames_at(run: RunDirectory, kt: float, *, inherent: bool) -> list[Key]:
         for frame in run.stored_frames(inherent=inherent)
         for replica in run.stored_replicas(frame, inherent=inherent)
     ]
-    if not stored:
-        kind = "inherent structures" if inherent else "configurations"
-        raise ValueError(f"{run.path}: has no stored {kind}; expected a run made with --store")
-    kts = table["kt_set"][[row for _, _, row in stored]]
-    if not np.isfinite(kts).any():
-        raise ValueError(f"{run.path}: kT of its frames is not known; expected a run imported with --kt")
-    nearest = kts[np.abs(kts - kt).argmin()]
-    spacing = np.diff(np.unique(table["kt_set"])).max(initial=KT_TOLERANCE)
-    if not abs(nearest - kt) <= spacing:
-        known = ", ".join(f"{value:.4g}" for value in np.unique(kts)[:12])
-        raise ValueError(f"{run.path}: no configuration stored at kT {kt:g}; stored at kT {known}")
-    return [key for key, value in zip(stored, kts, strict=True) if abs(value - nearest) < 1e-9]
+    nearest = stored_kt(run, kt, inherent=inherent)
+    return [key for key in stored if abs(table["kt_set"][key[2]] - nearest) < 1e-9]
 
 
 def _converged(run: RunDirectory, keys: Sequence[Key]) -> list[Key]:

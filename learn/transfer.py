@@ -7,13 +7,14 @@ green ones. The temperature at which the two begin to be confused is a T_g of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from vitrify.analysis.curves.cooling_curve import CoolingCurve, cooling_curves
+from vitrify.analysis.curves.equilibrium import Equilibrium
 from vitrify.analysis.curves.equilibrium_line import equilibrium_line
 from vitrify.analysis.curves.fictive import memory
 from vitrify.analysis.statistics import Quantity
@@ -106,64 +107,90 @@ def best_threshold(score: np.ndarray, positive: np.ndarray) -> float:
     return float(np.concatenate([[-np.inf], inner, [np.inf]])[right.argmax()])
 
 
-def transfer_once(model: Model, run: RunDirectory, report: Callable[[], None] = lambda: None) -> Transfer:
+def transfer_once(
+    model: Model,
+    runs: Sequence[RunDirectory],
+    *,
+    liquids: Sequence[Equilibrium] = (),
+    report: Callable[[], None] = lambda: None,
+) -> Transfer:
     """Test one model at every temperature that a ramp has stored, on replicas it has not seen.
 
+    Args:
+        model: the model.
+        runs: the ramp: one run, or batches of one ensemble.
+        liquids: equilibrium runs that T_f is read with.
+        report: called after each temperature of each batch.
+
     Raises:
-        ValueError: for a run that is no finished ramp with configurations, replicas that were all seen, or another
+        ValueError: for runs that are no finished ramp with configurations, replicas that were all seen, or another
             density.
     """
     inherent = model.training.dataset["positions"] == "inherent"
-    kts, seen = _stored_kts(run, inherent), {name for names in model.training.origins.values() for name in names}
-    scores: list[dict[int, float]] = []
-    for kt in kts:
-        taken = take(run, kt, inherent=inherent, frames_per_replica=None, window=None)
-        configurations = Configurations(
-            positions=taken.positions,
-            species=taken.species,
-            box=taken.box,
-            periodic=taken.periodic,
-            inherent_energy=taken.energy,
-        )
-        unseen = np.flatnonzero([f"{run.spec['seed']}:{replica}" not in seen for replica in taken.replica])
-        if not len(unseen):
-            raise ValueError(f"{run.path}: {model.name} was trained on all of its replicas; expected others to test on")
-        found = log_odds(model.classifier.probabilities(configurations.view(unseen)))
-        scores.append(dict(zip(taken.replica[unseen].tolist(), found.tolist(), strict=True)))
-        report()
+    kts, seen = _stored_kts(runs, inherent), {name for names in model.training.origins.values() for name in names}
+    scores: list[dict[int, float]] = [{} for _ in kts]
+    for run in runs:
+        for score, kt in zip(scores, kts, strict=True):
+            score |= _unseen_scores(model, run, kt, seen, inherent=inherent)
+            report()
     common = sorted(set.intersection(*map(set, scores)))
-    _require_replicas(run, len(common))
+    if not common:
+        raise ValueError(f"{runs[0].path}: {model.name} was trained on all of its replicas; expected others to test on")
+    _require_replicas(runs[0], len(common))
     table = np.array([[one[replica] for one in scores] for replica in common])
     return Transfer(
-        run=run.name,
+        run=runs[0].name,
         dots=ONCE,
         kt=np.array(kts[1:]),
         liquid=table[:, 1:],
         glass=np.repeat(table[:, :1], len(kts) - 1, axis=1),
         learnt=np.full(len(kts) - 1, model.learnt),
-        **_curve(run),
+        **_curve(runs, liquids),
     )
+
+
+def _unseen_scores(
+    model: Model, run: RunDirectory, kt: float, seen: Collection[str], *, inherent: bool
+) -> dict[int, float]:
+    """Log odds at one temperature of a run's replicas that no training saw, by their numbers."""
+    taken = take(run, kt, inherent=inherent, frames_per_replica=None, window=None)
+    configurations = Configurations(
+        positions=taken.positions,
+        species=taken.species,
+        box=taken.box,
+        periodic=taken.periodic,
+        inherent_energy=taken.energy,
+    )
+    unseen = np.flatnonzero([f"{run.spec['seed']}:{replica}" not in seen for replica in taken.replica])
+    if not len(unseen):
+        return {}
+    found = log_odds(model.classifier.probabilities(configurations.view(unseen)))
+    return dict(zip(taken.replica[unseen].tolist(), found.tolist(), strict=True))
 
 
 def transfer_each(
     architecture: Architecture,
-    run: RunDirectory,
+    runs: Sequence[RunDirectory],
     workplace: Path,
     *,
     positions: str,
     seed: int,
     recipe: Recipe | None = None,
+    liquids: Sequence[Equilibrium] = (),
     report: Callable[[], None] = lambda: None,
 ) -> Transfer:
     """Train an architecture at every temperature that a ramp has stored, and test it there.
 
-    Datasets and models stay in ``workplace``, where a transfer that was killed finds them again.
+    Datasets and models stay in ``workplace``, where a transfer that was killed finds them again. The ramp is one
+    run, or batches of one ensemble.
     """
-    kts = _stored_kts(run, positions == "inherent")
+    kts = _stored_kts(runs, positions == "inherent")
     columns, learnt = [], []
     for kt in kts[1:]:
-        place = workplace / f"{run.identity[:8]}-{positions}-kT{kt:.4f}"
-        classes = {"liquid": [Source(path=run.path, kt=kt)], "glass": [Source(path=run.path, kt=kts[0])]}
+        place = workplace / f"{runs[0].ensemble_identity[:8]}-{positions}-kT{kt:.4f}"
+        classes = {
+            name: [Source(path=run.path, kt=at) for run in runs] for name, at in (("liquid", kt), ("glass", kts[0]))
+        }
         if (place / "data").exists():
             data = open_dataset(place / "data")
         else:
@@ -177,25 +204,37 @@ def transfer_each(
         report()
     common = sorted(set.intersection(*({replica for replica, _ in one} for one in columns)))
     common = [replica for replica in common if all((replica, label) in one for one in columns for label in (0, 1))]
-    _require_replicas(run, len(common))
+    _require_replicas(runs[0], len(common))
     liquid, glass = (np.array([[one[replica, label] for one in columns] for replica in common]) for label in (0, 1))
     return Transfer(
-        run=run.name,
+        run=runs[0].name,
         dots=EACH,
         kt=np.array(kts[1:]),
         liquid=liquid,
         glass=glass,
         learnt=np.array(learnt),
-        **_curve(run),
+        **_curve(runs, liquids),
     )
 
 
-def _stored_kts(run: RunDirectory, inherent: bool) -> list[float]:
+def ramps(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
+    """Runs by the ensemble they are batches of, in the order they were given."""
+    found: dict[str, list[RunDirectory]] = {}
+    for run in runs:
+        found.setdefault(run.ensemble_identity, []).append(run)
+    return list(found.values())
+
+
+def _stored_kts(runs: Sequence[RunDirectory], inherent: bool) -> list[float]:
     """Temperatures of the stored frames of a ramp, rising; the first is the glass's."""
-    if not run.finished:
-        raise ValueError(f"{run.path}: is not finished; expected a finished run (go on with --resume)")
-    if run.spec["protocol"] != "cool":
-        raise ValueError(f"{run.path}: is a run of {run.spec['protocol']}, expected one of cool")
+    for run in runs:
+        if not run.finished:
+            raise ValueError(f"{run.path}: is not finished; expected a finished run (go on with --resume)")
+        if run.spec["protocol"] != "cool":
+            raise ValueError(f"{run.path}: is a run of {run.spec['protocol']}, expected one of cool")
+        if run.ensemble_identity != runs[0].ensemble_identity:
+            raise ValueError(f"{run.path}: is another ramp than {runs[0].path}; expected batches of one ensemble")
+    run = runs[0]
     table, stored = run.table, run.stored_frames(inherent=inherent)
     kts = sorted({float(table["kt_set"][table["frame"] == frame][0]) for frame in stored})
     if len(kts) < 3:
@@ -208,10 +247,10 @@ def _require_replicas(run: RunDirectory, count: int) -> None:
         raise ValueError(f"{run.path}: {count} replicas are left to test on, expected at least 2")
 
 
-def _curve(run: RunDirectory) -> dict:
+def _curve(runs: Sequence[RunDirectory], liquids: Sequence[Equilibrium]) -> dict:
     """E_IS(kT) and the fictive temperature of a ramp's glass."""
-    (curve,) = cooling_curves([run])
-    line, notes = equilibrium_line([], [curve])
+    (curve,) = cooling_curves(runs)
+    line, notes = equilibrium_line(liquids, [curve])
     fictive = memory(curve, line).fictive if line else Quantity(value=float("nan"), note="; ".join(notes))
     return {"curve": curve, "fictive": fictive}
 

@@ -33,7 +33,7 @@ def coefficients(epsilon: np.ndarray, sigma: np.ndarray) -> Coefficients:
 
 
 def force_over_distance(inverse2, repulsion, attraction):
-    """|F| / r of a pair from 1 / r^2, which every caller has in other units before.
+    """``|F| / r`` of a pair from 1 / r^2, which every caller has in other units before.
 
     >>> float(force_over_distance(1.0, *coefficients(1.0, 1.0)))
     24.0

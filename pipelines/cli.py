@@ -13,7 +13,18 @@ import typer
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.pipelines.stopping import INTERRUPTED, UNFINISHED, Terminated, listening
 
-CHAPTERS = ("simulate", "films", "exchange", "measure", "learning", "train", "application", "explain", "reproduce")
+CHAPTERS = (
+    "simulate",
+    "films",
+    "exchange",
+    "measure",
+    "learning",
+    "train",
+    "application",
+    "explain",
+    "reproduce",
+    "campaign",
+)
 
 DEBUG = "--debug"
 

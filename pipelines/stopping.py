@@ -5,11 +5,12 @@ Exit status 85 is "checkpointed and unfinished, go on with --resume", for a sche
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -76,6 +77,11 @@ def stoppable(time_limit: float | None = None) -> Iterator[Stop]:
             if stop.interrupted:
                 raise KeyboardInterrupt from None
             raise
+
+
+def orphaned(stop: Stop, parent: int) -> Callable[[], bool]:
+    """The same, and whether the process ``parent`` that began this one is gone."""
+    return lambda: stop() or os.getppid() != parent
 
 
 @contextmanager

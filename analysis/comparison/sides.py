@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -20,13 +19,11 @@ from vitrify.analysis.results import BULK, FILMS
 from vitrify.analysis.statistics import FEWEST_REPLICAS
 from vitrify.analysis.structure.descriptors import Measured
 from vitrify.analysis.structure.stored import Stored
+from vitrify.md.store.address import Address, stored_frame
 from vitrify.md.store.rundir import RunDirectory
 
 POSITIONS = ("inherent", "instant")
 """Positions that descriptors are measured on: at the local minimum of the energy, or as the dynamics left them."""
-
-SPACING = 0.005
-"""How far a stored frame may be from the temperature asked for, where a run has one temperature only [eps_AA]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +46,11 @@ class Source:
             FileNotFoundError: when there is no such run.
             ValueError: for something else than a temperature behind the @, or a run that is not finished.
         """
-        path, at, kt = text.rpartition("@")
-        if not at or Path(text).is_dir():
-            path, kt = text, ""
-        try:
-            value = float(kt) if kt else None
-        except ValueError as error:
-            raise ValueError(f"source: got {text!r}, expected RUN@kT such as runs/slow@0.05") from error
-        run = RunDirectory.open(path)
+        address = Address.parse(text)
+        run = RunDirectory.open(address.path)
         if not run.finished:
             raise ValueError(f"{run.path}: is not finished; expected a finished run (go on with --resume)")
-        return cls(run=run, kt=value)
+        return cls(run=run, kt=address.kt if address.place else None)
 
     def frame(self, *, inherent: bool) -> int:
         """The last stored frame at the temperature.
@@ -67,19 +58,14 @@ class Source:
         Raises:
             ValueError: where nothing is stored near it.
         """
-        run, table = self.run, self.run.table
+        run = self.run
+        if self.kt is not None:
+            return stored_frame(run, self.kt, inherent=inherent)
         stored = run.stored_frames(inherent=inherent)
         if not stored:
             kind = "inherent structures" if inherent else "configurations"
-            raise ValueError(f"{run.path}: has no stored {kind}, expected a run made with --store")
-        if self.kt is None:
-            return stored[-1]
-        kts = np.array([table["kt_set"][table["frame"] == frame][0] for frame in stored])
-        away = np.abs(kts - self.kt)
-        if not away.min() <= np.diff(np.unique(table["kt_set"])).max(initial=SPACING):
-            known = ", ".join(f"{value:.4g}" for value in np.unique(kts)[:12])
-            raise ValueError(f"{run.path}: no configuration stored at kT {self.kt:g}; stored at kT {known}")
-        return stored[int(np.flatnonzero(away == away.min())[-1])]
+            raise ValueError(f"{run.path}: has no stored {kind}; expected a run made with --store")
+        return stored[-1]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,10 @@ from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effe
 from vitrify.analysis.figures.explanations import (
     accuracy_figure,
     animation,
+    attribution_figure,
     correlation_figure,
     filter_figure,
+    groups_figure,
     score_walk_figure,
 )
 from vitrify.analysis.figures.pictures import Colouring, configuration_figure
@@ -47,6 +49,7 @@ __all__ = [
     "animation",
     "as_png_bytes",
     "as_svg",
+    "attribution_figure",
     "choices_figure",
     "configuration_figure",
     "cooling_curve_figure",
@@ -58,6 +61,7 @@ __all__ = [
     "energies_figure",
     "error_bar_figure",
     "filter_figure",
+    "groups_figure",
     "matrix_figure",
     "profile_figure",
     "relaxation_time_figure",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from vitrify.analysis.figures.style import MUTED, PALETTE, as_png_bytes, styled
+from vitrify.analysis.figures.style import MARKERS, MUTED, PALETTE, as_png_bytes, styled
 
 
 @styled
@@ -39,6 +40,53 @@ def filter_figure(filters: np.ndarray, titles: Sequence[str], species: Sequence[
         panels[0, 0].set_ylabel(species[0])
     for kind, name in enumerate(species):
         panels[kind, 0].set_ylabel(name)
+    return figure
+
+
+@styled
+def attribution_figure(maps: Mapping[str, np.ndarray], edges: Mapping[str, tuple[float, float]]) -> Figure:
+    """What each pixel adds to a score, one picture a panel, on one scale: red adds, blue takes away.
+
+    Args:
+        maps: (P, Q) by title, rows from the bottom.
+        edges: of each picture along x and y [sigma_AA].
+    """
+    figure = Figure(figsize=(3.6 * len(maps) + 0.9, 3.7), layout="constrained")
+    panels = figure.subplots(1, len(maps), squeeze=False)[0]
+    highest = max(float(np.percentile(np.abs(one), 99.7)) for one in maps.values()) or 1.0
+    for axes, (title, one) in zip(panels, maps.items(), strict=True):
+        x, y = edges[title]
+        axes.imshow(
+            one, origin="lower", extent=(0, x, 0, y), cmap="RdBu_r", vmin=-highest, vmax=highest, interpolation="none"
+        )
+        axes.set(title=title, xlabel=r"$x$  $[\sigma_{AA}]$")
+    panels[0].set_ylabel(r"$y$  $[\sigma_{AA}]$")
+    figure.colorbar(
+        panels[0].images[0], ax=panels, label="added to the logit by a pixel", extend="both", shrink=0.9, pad=0.02
+    )
+    return figure
+
+
+@styled
+def groups_figure(groups: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]) -> Figure:
+    """Mean contributions of groups of particles, a panel a column of whole numbers.
+
+    Args:
+        groups: by column and species: value (K,), contribution (K,) and its standard error (K,).
+    """
+    figure = Figure(figsize=(3.1 * len(groups) + 0.4, 3.1), layout="constrained")
+    panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    for axes, (title, by_species) in zip(panels, groups.items(), strict=True):
+        for number, (name, (value, mean, error)) in enumerate(by_species.items()):
+            axes.errorbar(
+                value, mean, yerr=error, fmt=MARKERS[number] + "-", ms=5, lw=0.9, color=PALETTE[number], label=name
+            )
+        axes.axhline(0, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel(title)
+        axes.tick_params(axis="x", which="minor", bottom=False)
+    panels[0].set_ylabel("contribution to the logit\nless the species' mean")
+    panels[0].legend()
     return figure
 
 

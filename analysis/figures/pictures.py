@@ -31,7 +31,7 @@ WHOLE_COLOURS = (
 )  # fmt: skip
 """Of whole numbers from 0 to 10: five, six and seven, which matter most, far apart; others darker away from them."""
 NO_VALUE = "#b9bec6"
-COLOUR_MAP = "viridis"
+COLOUR_MAP, SIGNED_MAP = "viridis", "RdBu_r"
 
 
 def colour_map(points: int = 33) -> list[str]:
@@ -48,12 +48,14 @@ class Colouring:
         values: (N,) of each configuration, by its title; NaN where a particle has none.
         whole: whether they are whole numbers, a colour each.
         ends: first and last number of the colour bar; None for what all particles but one in two hundred span.
+        signed: whether the sign is what counts: red above 0, blue below, ends alike.
     """
 
     label: str
     values: Mapping[str, np.ndarray]
     whole: bool = False
     ends: tuple[float, float] | None = None
+    signed: bool = False
 
     def scale(self) -> ScalarMappable:
         """From numbers to colours."""
@@ -66,7 +68,10 @@ class Colouring:
             colours = ListedColormap(list(WHOLE_COLOURS[low : high + 1]))
             return ScalarMappable(BoundaryNorm(np.arange(low, high + 2) - 0.5, colours.N), colours)
         low, high = self.ends or np.percentile(known, [0.5, 99.5])
-        return ScalarMappable(Normalize(low, high), matplotlib.colormaps[COLOUR_MAP])
+        if self.signed:
+            high = max(abs(low), abs(high))
+            low = -high
+        return ScalarMappable(Normalize(low, high), matplotlib.colormaps[SIGNED_MAP if self.signed else COLOUR_MAP])
 
 
 @styled

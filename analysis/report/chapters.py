@@ -134,8 +134,12 @@ def transitions(directory: Path) -> list[Block]:
     if not file.is_file():
         return []
     rows = read_table(file)
-    found = zip(rows["ramp_steps"], rows["tg"], rows["tg_low"], rows["tg_high"], strict=True)
-    return [Numbers([(f"T_g, M = {steps:,.0f}", with_interval(tg, low, high)) for steps, tg, low, high in found])]
+    if "ramp_steps" in rows:
+        names = [f"T_g, M = {steps:,.0f}" for steps in rows["ramp_steps"]]
+    else:  # of a transfer
+        names = [f"T_g of the classifier, {run}" for run in rows["run"]]
+    found = zip(names, rows["tg"], rows["tg_low"], rows["tg_high"], strict=True)
+    return [Numbers([(name, with_interval(tg, low, high)) for name, tg, low, high in found])]
 
 
 def pictures(directory: Path) -> list[Block]:

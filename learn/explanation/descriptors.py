@@ -10,12 +10,18 @@ from scipy.stats import rankdata
 
 from vitrify.analysis.statistics import wilson_interval
 from vitrify.analysis.structure.descriptors import descriptors
+from vitrify.analysis.structure.measurement import in_parallel
+from vitrify.analysis.structure.titles import title_of
 from vitrify.learn.configurations import Configurations
+
+FEW = 128
+"""Configurations that are described sooner here than processes start."""
 
 
 def descriptor_table(configurations: Configurations) -> dict[str, np.ndarray]:
     """Every descriptor of every configuration, (C,) each, and its E_IS as ``inherent_energy``."""
-    rows = [descriptors(configurations.one(row)) for row in range(len(configurations))]
+    seen = (configurations.one(row) for row in range(len(configurations)))
+    rows = list(in_parallel(descriptors, seen, few=FEW))
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return columns | {"inherent_energy": np.asarray(configurations.inherent_energy, np.float64)}
 
@@ -25,26 +31,29 @@ def correlations(
 ) -> dict[str, list]:
     """A row a descriptor: its mean in each class, and its rank correlation with the logit, strongest first.
 
-    Within a class the correlation says what the score follows beside what sets the classes apart: ``within`` is that of
-    ranks taken in each class by itself.
+    What never changes has no correlation, NaN, and comes last. Within a class the correlation says what the score
+    follows beside what sets the classes apart: ``within`` is that of ranks taken in each class by itself.
 
     Args:
-        columns: (C,) by name; a column that is unknown somewhere, or never changes, is left out.
+        columns: (C,) by name; a column that is unknown somewhere is left out.
         logit: (C,) of the last class less the first.
         label: (C,).
         classes: their names.
     """
     rows = []
     for name, values in columns.items():
-        if not np.isfinite(values).all() or np.ptp(values) == 0:
+        if not np.isfinite(values).all():
             continue
         means = {f"mean_{kind}": float(values[label == number].mean()) for number, kind in enumerate(classes)}
         spread = np.sqrt(np.mean([values[label == number].var() for number in range(len(classes))]))
-        whole = rank_correlation(values, logit)
-        within = rank_correlation(ranks_within(values, label), ranks_within(logit, label))
+        whole = within = (float("nan"),) * 3
+        if np.ptp(values) > 0:
+            whole = rank_correlation(values, logit)
+            within = rank_correlation(ranks_within(values, label), ranks_within(logit, label))
         rows.append(
             {
                 "descriptor": name,
+                "meaning": title_of(name),
                 **means,
                 "difference_in_spreads": (means[f"mean_{classes[-1]}"] - means[f"mean_{classes[0]}"])
                 / (spread if spread > 0 else np.nan),
@@ -56,7 +65,7 @@ def correlations(
                 "within_high": within[2],
             }
         )
-    rows.sort(key=lambda row: -abs(row["correlation"]))
+    rows.sort(key=lambda row: -np.nan_to_num(abs(row["correlation"]), nan=-1.0))
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 

@@ -10,28 +10,37 @@ from vitrify.analysis.structure.descriptors import Column
 from vitrify.analysis.structure.surroundings import Surroundings
 from vitrify.learn.classifier import Classifier
 from vitrify.learn.configurations import Configurations
+from vitrify.learn.explanation.gradients import attributions, sees_pictures
 
 LABELS = {
     "contribution": "contribution to the logit",
+    "attribution": "integrated gradient of the logit",
     "attention": "attention, 1 for an equal share",
     "heard": "attention of the neighbours",
 }
 """What a colour bar says of each column."""
 
 
+KNOWN = {"mpnn": ("contribution", "attention", "heard"), "cnn": ("contribution",), "cnn2018": ("attribution",)}
+"""The columns of each kind of network."""
+
+
 def particle_numbers(classifier: Classifier, configurations: Configurations) -> dict[str, np.ndarray]:
     """Columns of every configuration, (C, N) float64 each, NaN in empty slots.
 
     Args:
-        classifier: of a kind that knows particles (cnn, mpnn); see ``particle_numbers`` of its module.
+        classifier: a cnn or an mpnn, see ``particle_numbers`` of its module; of a cnn2018 these are its integrated
+            gradients, :func:`vitrify.learn.explanation.gradients.attributions`.
         configurations: what it looks at, one after the other.
 
     Raises:
-        ValueError: for a kind that does not.
+        ValueError: for a kind that says nothing of single particles.
     """
     module, kind = classifier.module(), classifier.architecture
     if not knows_particles(classifier):
-        raise ValueError(f"{kind.name}: does not say what single particles contribute, expected cnn or mpnn")
+        raise ValueError(f"{kind.name}: does not say what single particles contribute, expected a network")
+    if not hasattr(module, "particle_numbers"):
+        return {"attribution": attributions(classifier, configurations)[1]}
     encoded = kind.encode(configurations)
     found: dict[str, list[np.ndarray]] = {}
     for row in range(len(configurations)):
@@ -43,8 +52,8 @@ def particle_numbers(classifier: Classifier, configurations: Configurations) -> 
 
 
 def knows_particles(classifier: Classifier) -> bool:
-    """Whether a network says what single particles contribute."""
-    return hasattr(classifier.module(), "particle_numbers")
+    """Whether a network says what single particles have to do with its score."""
+    return hasattr(classifier.module(), "particle_numbers") or sees_pictures(classifier)
 
 
 def model_columns(classifier: Classifier, name: str) -> Mapping[str, Column]:
@@ -55,7 +64,7 @@ def model_columns(classifier: Classifier, name: str) -> Mapping[str, Column]:
     """
     if not knows_particles(classifier):
         raise ValueError(
-            f"{name}: a {classifier.architecture.name} says nothing of single particles, expected cnn or mpnn"
+            f"{name}: a {classifier.architecture.name} says nothing of single particles, expected a network"
         )
     last: list[tuple[Surroundings, dict[str, np.ndarray]]] = []
 
@@ -68,5 +77,4 @@ def model_columns(classifier: Classifier, name: str) -> Mapping[str, Column]:
 
         return Column(label=f"{name}: {LABELS[what]}", measure=measure)
 
-    known = ("contribution", "attention", "heard") if classifier.architecture.name == "mpnn" else ("contribution",)
-    return {f"{name}: {what}": column(what) for what in known}
+    return {f"{name}: {what}": column(what) for what in KNOWN[classifier.architecture.name]}

@@ -22,8 +22,9 @@ from vitrify.md.randomness import Purpose, stream
 
 KINDS = ("random", "slope")
 
-FELL_BACK = 1e-3
-"""A quench in which no particle went farther than this ended where it came from [sigma_AA]."""
+FELL_BACK = 0.1
+"""A quench in which no particle went farther than this ended where it came from [sigma_AA]. Basins a hundredth apart
+are one: they differ in which pairs stand on which side of the cut-off, each worth 0.02 eps_AA of truncated energy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,9 @@ class WalkSpec:
         steps: how many.
         trials: of each step, quenched side by side; the best of them is offered.
         radius: of the region that is kicked [sigma_AA].
-        kick: standard deviation of a random kick along each axis; length of the longest kick along the slope
-            [sigma_AA].
+        kick: standard deviation of a random kick along each axis [sigma_AA]. Less than 0.2 falls back into the basin it
+            came from, more than 0.5 costs more energy than the tolerance allows (measured at N = 1,080).
+        longest: kick along the slope [sigma_AA]; of 0.7 three in four fall back.
         tolerance: how far E_IS may go from where it began, per particle [eps_AA].
         softness: a trial with a logit lower by this is taken in one of e cases.
         seed: what all randomness derives from.
@@ -44,9 +46,10 @@ class WalkSpec:
 
     kind: str = "random"
     steps: int = 100
-    trials: int = 4
-    radius: float = 3.0
-    kick: float = 0.15
+    trials: int = 6
+    radius: float = 2.0
+    kick: float = 0.35
+    longest: float = 1.0
     tolerance: float = 0.002
     softness: float = 0.05
     seed: int
@@ -100,8 +103,9 @@ def walk(
     now, energy = now[0], float(energy[0])
     logit = float(_logits(classifier, now[None], start)[0])
     taken = [(0, now, logit, energy)]
+    field = _field(classifier, now, start, spec)
     for step in range(1, spec.steps + 1):
-        kicked = np.stack([now + _kick(rng, classifier, now, start, box, spec) for _ in range(spec.trials)])
+        kicked = np.stack([now + _kick(rng, now, box, field, spec) for _ in range(spec.trials)])
         trial, energies = _quenched(kicked, start, engine)
         gone = minimum_image(trial - now, box)
         gone -= gone.mean(axis=1, keepdims=True)  # a kick sets the whole adrift, which is no change
@@ -112,6 +116,7 @@ def walk(
             now = now + gone[best]
             logit, energy = float(logits[best]), float(energies[best])
             taken.append((step, now, logit, energy))
+            field = _field(classifier, now, start, spec)
         if progress is not None:
             progress(step, spec.steps)
     steps, positions, scores, heights = zip(*taken, strict=True)
@@ -133,16 +138,21 @@ def slope(classifier: Classifier, positions: np.ndarray, like: Configurations) -
     return np.asarray(jax.grad(score)(positions.astype(np.float32)), np.float64)
 
 
-def _kick(rng, classifier, now, like, box, spec) -> np.ndarray:
+def _field(classifier: Classifier, now: np.ndarray, like: Configurations, spec: WalkSpec) -> np.ndarray:
+    """(N, 2) the slope that kicks go along; nothing where they are random."""
+    return np.empty((0, 2)) if spec.kind == "random" else slope(classifier, now, like)
+
+
+def _kick(rng: np.random.Generator, now: np.ndarray, box: np.ndarray, field: np.ndarray, spec: WalkSpec) -> np.ndarray:
     """(N, 2) displacements of a region around a random particle."""
     centre = now[rng.integers(len(now))]
     away = minimum_image(now - centre, box)
     near = (np.hypot(away[:, 0], away[:, 1]) < spec.radius)[:, None]
     if spec.kind == "random":
         return near * spec.kick * rng.standard_normal(now.shape)
-    along = near * slope(classifier, now, like)
+    along = near * field
     longest = np.hypot(along[:, 0], along[:, 1]).max()
-    return along * (spec.kick / longest) if longest > 0 else along
+    return along * (spec.longest / longest) if longest > 0 else along
 
 
 def _quenched(positions: np.ndarray, like: Configurations, engine: Engine) -> tuple[np.ndarray, np.ndarray]:

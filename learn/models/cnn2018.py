@@ -11,7 +11,7 @@ from flax import nnx
 
 from vitrify.learn.configurations import Configurations
 from vitrify.learn.recipe import Recipe
-from vitrify.learn.render import ImageSpec, render
+from vitrify.learn.render import CELLS, ImageSpec, cells_of, render
 from vitrify.learn.symmetry import Symmetry
 
 SAME_SCALE = 0.01
@@ -95,6 +95,11 @@ class Cnn2018:
             got = seen.box[np.abs(seen.box / edge - 1).max(axis=1).argmax()]
             raise ValueError(f"box: got {got[0]:g} x {got[1]:g}, expected {edge:g} x {edge:g}, as in training")
         return render(seen.positions, seen.species, seen.box, seen.periodic, self.image, symmetry)
+
+    def places(self, encoded: Configurations, row: int) -> np.ndarray:
+        """(N, 2) where the particles of one configuration are drawn, x and y in pixels."""
+        one = encoded.select(np.array([row]))
+        return cells_of(one.positions, one.box, one.periodic, self.pixels)[0] / CELLS
 
     def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
         """Valid convolutions and a dense layer on every pixel."""

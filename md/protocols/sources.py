@@ -15,6 +15,7 @@ import numpy as np
 from vitrify.md.engines.base import TIME_STEP
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import EMPTY, A, B
+from vitrify.md.store.address import Address, stored_frame
 from vitrify.md.store.foreign import ForeignFile
 from vitrify.md.store.frames import Configuration
 from vitrify.md.store.product import sha256
@@ -151,19 +152,20 @@ class RunSource(Source):
     @classmethod
     def of(cls, text: str) -> RunSource:
         """See :meth:`Source.parse`."""
-        path, at, place = text.rpartition("@")
-        if not at or Path(text).is_dir():
-            path, place = text, ""
-        run = RunDirectory.open(path)
+        address = Address.parse(text)
+        run = RunDirectory.open(address.path)
         stored = run.stored_frames()
         if not stored:
             raise ValueError(f"{run.path}: has no stored configurations; expected a run made with --store")
-        if not place:
+        if not address.place:
             return cls(run, stored[-1])
-        try:
-            frame = int(place) if place.isdecimal() else frame_at(run, stored, float(place))
-        except ValueError as error:
-            raise ValueError(f"from: got {text!r}, expected RUN@frame or RUN@kT such as run@200 or run@0.5") from error
+        frame = address.frame
+        if frame is None:
+            try:
+                kt = address.kt
+            except ValueError as error:
+                raise ValueError(f"from: got {text!r}, expected RUN@frame or RUN@kT, as run@200 or run@0.5") from error
+            frame = stored_frame(run, kt)
         if frame not in stored:
             raise ValueError(f"{run.path}: frame {frame} is not stored; stored frames: {stored}")
         return cls(run, frame)
@@ -242,10 +244,3 @@ class FileSource(Source):
     def configuration(self, replica: int) -> Configuration:
         """One of them."""
         return self.file.configuration(replica if self.count > 1 else self.frame - 1)
-
-
-def frame_at(run: RunDirectory, stored: list[int], kt: float) -> int:
-    """The stored frame whose set temperature is nearest to kT, the later one of two."""
-    table = run.table
-    kts = [table["kt_set"][table["frame"] == frame][0] for frame in stored]
-    return min(zip(stored, kts, strict=True), key=lambda pair: (abs(pair[1] - kt), -pair[0]))[0]

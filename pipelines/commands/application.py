@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 def transfer(
     model: Annotated[str, typer.Argument(help="A model directory (red dots), or an architecture to train at each kT.")],
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Ramps of vitrify cool --store all.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Ramps of vitrify cool --store all; batches of one are one.")
+    ],
     out: Annotated[Path, typer.Option(help="Where tables and the figure go; models of each kT to DIR-models.")],
     positions: Annotated[
         str, typer.Option(help="instant or inherent, of an architecture; a model has those it was trained on.")
@@ -28,15 +30,22 @@ def transfer(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Of an architecture: KEY=VALUE, as for train.")
     ] = None,
+    liquid: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Runs of vitrify anneal, three temperatures or more: the line T_f is read from.", metavar="RUN"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="What splits and trainings derive from.")] = 1,
     force: Force = False,
 ) -> None:
     """Scores along the cooling curve, of the glass against the liquid at each kT, and the T_g they give."""
+    from vitrify.analysis.curves.equilibrium import equilibrium
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import POSITIONS
     from vitrify.learn.models import ARCHITECTURES
     from vitrify.learn.settings import read_settings, settled
-    from vitrify.learn.transfer import transfer_each, transfer_once
+    from vitrify.learn.transfer import ramps, transfer_each, transfer_once
     from vitrify.learn.transfers import write_transfers
     from vitrify.md.store.product import require_free
     from vitrify.md.store.rundir import RunDirectory
@@ -44,17 +53,18 @@ def transfer(
     if positions not in POSITIONS:
         raise ValueError(f"positions: got {positions!r}, expected one of {', '.join(POSITIONS)}")
     require_free(out, "transfer.toml", force=force)
-    ramps = [RunDirectory.open(path) for path in runs]
+    given = ramps([RunDirectory.open(path) for path in runs])
+    liquids = [equilibrium(RunDirectory.open(path)) for path in liquid or ()]
     if model in ARCHITECTURES:
         architecture, recipe = settled(model, read_settings(None, settings or []))
         workplace = out.with_name(f"{out.name}-models")
         found = [
-            transfer_each(architecture, ramp, workplace, positions=positions, seed=seed, recipe=recipe)
-            for ramp in ramps
+            transfer_each(architecture, ramp, workplace, positions=positions, seed=seed, recipe=recipe, liquids=liquids)
+            for ramp in given
         ]
     else:
         trained = open_model(Path(model))
-        found = [transfer_once(trained, ramp) for ramp in ramps]
+        found = [transfer_once(trained, ramp, liquids=liquids) for ramp in given]
     tg = write_transfers(found, out, {"model": model, "runs": [str(path) for path in runs]}, force=force)
     console = Console(soft_wrap=True, highlight=False)
     for row, one in enumerate(found):
@@ -62,7 +72,10 @@ def transfer(
         console.print(f"{one.run}, {one.dots}, {len(one.liquid)} replicas: AUC at kT {places}", markup=False)
         tried = f"{tg['tg'][row]:.3f} [{tg['tg_low'][row]:.3f}, {tg['tg_high'][row]:.3f}]"
         said = f"none ({tg['note'][row]})" if np.isnan(tg["tg"][row]) else tried
-        console.print(f"{one.run}: T_g from the classifier {said}; T_f {tg['fictive'][row]:.3f}", markup=False)
+        fictive = "not known (give equilibrium runs with --liquid)"
+        if np.isfinite(one.fictive.value):
+            fictive = f"{one.fictive.value:.3f} [{one.fictive.low:.3f}, {one.fictive.high:.3f}]"
+        console.print(f"{one.run}: T_g from the classifier {said}; T_f {fictive}", markup=False)
 
 
 def predict(

@@ -33,8 +33,8 @@ def explain(
     from vitrify.analysis.writing import is_written, write_results
     from vitrify.learn.checkpoint import open_model
     from vitrify.learn.datasets import open_dataset
-    from vitrify.learn.explanation.explain import Question
     from vitrify.learn.explanation.explain import explain as explained
+    from vitrify.learn.explanation.scored import Question
     from vitrify.md.engines.registry import get_engine
     from vitrify.md.model import kob_andersen_pairs
     from vitrify.pipelines.progress import progress_bar

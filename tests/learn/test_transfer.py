@@ -5,6 +5,8 @@ import csv
 import numpy as np
 import pytest
 
+from vitrify.analysis.curves.equilibrium import Equilibrium
+from vitrify.analysis.statistics import mean_and_error
 from vitrify.learn.datasets import save_dataset
 from vitrify.learn.evaluate import log_odds
 from vitrify.learn.fit import fit
@@ -100,8 +102,32 @@ def test_the_interval_of_the_temperature_covers_it():
     assert np.mean(hits) > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 25)
 
 
+def test_a_classifier_that_takes_hot_liquids_for_the_glass_gives_no_temperature():
+    kt = np.linspace(0.1, 2.0, 20)
+    found = leaving_point(kt, np.clip(0.5 - 0.4 * kt, 0, 1))
+    assert np.isnan(found.kt)
+    assert "the hottest liquids score 0.00, below one half" in found.note
+
+
+def test_the_fictive_temperature_is_read_from_the_liquids_given(model, ramp):
+    """Liquids on E = -3.7 - 0.1 / kT; the made-up glass lies near -3.895, so that T_f is near 0.1 / 0.195 = 0.513."""
+    rng, kts = np.random.default_rng(5), (0.5, 0.7, 0.9)
+    liquids = []
+    for kt in kts:
+        energies = -3.7 - 0.1 / kt + rng.normal(0, 1e-4, 8)
+        mean = mean_and_error(energies)
+        still = mean_and_error(np.zeros(8) + rng.normal(0, 1e-5, 8))
+        rest = {"drift": still, "replica_energies": energies, "waited": 1, "followed": 1}
+        liquids.append(Equilibrium(kt_set=kt, inherent=mean, instantaneous=mean, **rest))
+    run = RunDirectory.open(ramp)
+    glass = run.table["inherent_energy"][run.table["frame"] == FRAMES].mean()
+    found = transfer_once(model, [run], liquids=liquids).fictive
+    assert found.value == pytest.approx(0.1 / (-3.7 - glass), rel=0.005)
+    assert found.low < found.value < found.high
+
+
 def test_trained_once_it_is_tested_on_replicas_it_has_not_seen(model, ramp):
-    found = transfer_once(model, RunDirectory.open(ramp))
+    found = transfer_once(model, [RunDirectory.open(ramp)])
     assert len(found.liquid) == 6  # of forty, 28 and 6 had their say
     assert found.kt.tolist() == sorted(found.kt)
     assert found.auc(len(found.kt) - 1).value == 1.0
@@ -111,16 +137,16 @@ def test_trained_once_it_is_tested_on_replicas_it_has_not_seen(model, ramp):
 
 
 def test_trained_at_each_temperature_its_models_are_found_again(ramp, tmp_path):
-    run, options = RunDirectory.open(ramp), {"positions": "inherent", "seed": 1}
-    first = transfer_each(get_architecture(ENERGY), run, tmp_path / "models", **options)
+    runs, options = [RunDirectory.open(ramp)], {"positions": "inherent", "seed": 1}
+    first = transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", **options)
     assert len(list((tmp_path / "models").iterdir())) == FRAMES - 1
-    again = transfer_each(get_architecture(ENERGY), run, tmp_path / "models", **options)
+    again = transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", **options)
     np.testing.assert_array_equal(first.liquid, again.liquid)
     assert first.learnt.all()
 
 
 def test_tables_and_a_figure(model, ramp, tmp_path):
-    found = [transfer_once(model, RunDirectory.open(ramp))]
+    found = [transfer_once(model, [RunDirectory.open(ramp)])]
     tg = write_transfers(found, tmp_path / "out", {"model": "energy"})
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "transfer.csv", "tg.csv", "transfer.png", "transfer.svg", "transfer.toml", "contents.json", "DONE",
@@ -138,7 +164,7 @@ def test_runs_that_are_no_ramps_are_refused(model, tmp_path):
     with RunWriter.create(tmp_path / "anneal", {"protocol": "anneal", "seed": 1}, {}) as writer:
         writer.finish()
     with pytest.raises(ValueError, match="is a run of anneal, expected one of cool"):
-        transfer_once(model, RunDirectory.open(tmp_path / "anneal"))
+        transfer_once(model, [RunDirectory.open(tmp_path / "anneal")])
 
 
 def test_the_best_threshold_is_best():

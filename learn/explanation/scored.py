@@ -1,0 +1,69 @@
+"""What a model says of configurations it has not seen, and what is asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from vitrify.learn.checkpoint import Model
+from vitrify.learn.configurations import Configurations
+from vitrify.learn.datasets import Dataset
+from vitrify.learn.explanation.descriptors import descriptor_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a model.
+
+    Attributes:
+        bin_width: of E_IS [eps_AA].
+        artificial: configurations of each motif; 0 for none.
+        steps: of each walk to higher scores; 0 for none.
+        seed: what artificial configurations and walks derive from.
+    """
+
+    bin_width: float = 0.005
+    artificial: int = 8
+    steps: int = 60
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """The test configurations of a dataset, and what a model says of them."""
+
+    configurations: Configurations
+    label: np.ndarray
+    classes: tuple[str, ...]
+    logits: np.ndarray
+
+    @cached_property
+    def descriptors(self) -> dict[str, np.ndarray]:
+        """Every descriptor of every configuration, (C,) each; see :func:`descriptor_table`."""
+        return descriptor_table(self.configurations)
+
+    @property
+    def logit(self) -> np.ndarray:
+        """(C,) of the last class less the first."""
+        return self.logits[:, -1] - self.logits[:, 0]
+
+
+def score(model: Model, dataset: Dataset) -> Scored:
+    """Score the configurations of origins that the model was neither trained nor chosen on.
+
+    Raises:
+        ValueError: for other classes than the model's, or when nothing is left.
+    """
+    if dataset.classes != model.classifier.classes:
+        raise ValueError(
+            f"classes: got {', '.join(dataset.classes)}, expected {', '.join(model.classifier.classes)} as in training"
+        )
+    seen = {origin for part in model.training.origins.values() for origin in part}
+    rows = np.flatnonzero([origin not in seen for origin in dataset.origin])
+    if not len(rows):
+        raise ValueError(f"{dataset.name}: the model has seen every configuration of it, expected some it has not")
+    configurations = dataset.configurations.select(rows)
+    logits = model.classifier.logits(model.classifier.architecture.encode(configurations), np.arange(len(rows)))
+    return Scored(configurations=configurations, label=dataset.label[rows], classes=dataset.classes, logits=logits)
