@@ -61,7 +61,7 @@ class Classifier:
         return softmax(self.logits(self.architecture.encode(configurations), rows))
 
     def logits(self, encoded: Any, rows: np.ndarray) -> np.ndarray:
-        """(R, classes) float64 for the rows of what :meth:`Architecture.encode` made, a chunk at a time."""
+        """(R, classes) float64 for the rows of what `encode` of its architecture made, a chunk at a time."""
         graph, rest, template = skeleton(self.architecture, len(self.classes))
         weights = filled(template, self.weights)
         size = min(CHUNK, len(rows))  # one shape, compiled once: the last chunk is filled up with its own rows

@@ -33,7 +33,7 @@ def coefficients(epsilon: np.ndarray, sigma: np.ndarray) -> Coefficients:
 
 
 def force_over_distance(r2, repulsion, attraction):
-    """|F| / r of a pair at squared distance ``r2``.
+    """``|F| / r`` of a pair at squared distance ``r2``.
 
     >>> float(force_over_distance(1.0, *coefficients(1.0, 1.0)))
     24.0

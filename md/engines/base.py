@@ -51,7 +51,7 @@ class Minimized:
     Attributes:
         ensemble: the minimised positions, everything else as before.
         energies: (R, N) per particle, truncated and not shifted, pair energies only, in double precision [eps_AA].
-        max_force: (R,) largest |F| over particles, tethers and walls included [eps_AA / sigma_AA].
+        max_force: (R,) largest ``|F|`` over particles, tethers and walls included [eps_AA / sigma_AA].
         converged: (R,) bool, whether max_force reached the criterion.
         evaluations: (R,) int, force evaluations spent.
     """

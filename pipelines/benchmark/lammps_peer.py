@@ -24,7 +24,7 @@ class LammpsMinimum:
 
     Attributes:
         positions: (N, 2) [sigma_AA].
-        max_force: largest |F| over particles [eps_AA / sigma_AA].
+        max_force: largest ``|F|`` over particles [eps_AA / sigma_AA].
         iterations: iterations of the minimiser.
         evaluations: force evaluations, line searches included.
         stop: LAMMPS's own words for why it stopped.

@@ -48,7 +48,7 @@ class Bill:
         wall: (laps,) wall time of each call [s].
         cpu: (laps,) CPU time of all threads of this process [s].
         evaluations: (C,) force evaluations.
-        max_force: (C,) largest |F| [eps_AA / sigma_AA].
+        max_force: (C,) largest ``|F|`` [eps_AA / sigma_AA].
         energies: (C,) E_IS per particle, truncated and not shifted, by the analysis and none of the contenders.
     """
 

@@ -27,7 +27,7 @@ class Quenched:
 
     Attributes:
         positions: (R, N, 2) [sigma_AA].
-        max_force: (R,) largest |F| over particles [eps_AA / sigma_AA].
+        max_force: (R,) largest ``|F|`` over particles [eps_AA / sigma_AA].
         evaluations: (R,) force evaluations spent.
     """
 

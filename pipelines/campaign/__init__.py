@@ -1,19 +1,19 @@
 """Campaigns: one file from ten thousand glasses to every figure, on a laptop, a node or a cluster.
 
-How it fits together, in the order in which a campaign goes through it:
+How it fits together, in the order in which a campaign goes through it::
 
-``document.py``    reads CAMPAIGN.toml and knows the line of every key, so that an error can name it;
-``tables.py``      what all tables of it share, and how keys become the fields of frozen dataclasses;
-``simulating.py``  the tables that make runs: ``[cool.X]``, ``[anneal.X]``, ``[deposit.X]``, ``[cool-film.X]``;
-``measuring.py``   those that read them: ``[analyze.X]``, ``[compare.X]`` and ``[report]``;
-``teaching.py``    those that learn: ``[dataset.X]``, ``[train.X]``, ``[evaluate.X]``, ``[transfer.X]`` and others;
-``campaign.py``    the whole file: its tables become *stages*, in an order in which they can be done; a stage is one or
+    document.py    reads CAMPAIGN.toml and knows the line of every key, so that an error can name it;
+    tables.py      what all tables of it share, and how keys become the fields of frozen dataclasses;
+    simulating.py  the tables that make runs: ``[cool.X]``, ``[anneal.X]``, ``[deposit.X]``, ``[cool-film.X]``;
+    measuring.py   those that read them: ``[analyze.X]``, ``[compare.X]`` and ``[report]``;
+    teaching.py    those that learn: ``[dataset.X]``, ``[train.X]``, ``[evaluate.X]``, ``[transfer.X]`` and others;
+    campaign.py    the whole file: its tables become *stages*, in an order in which they can be done; a stage is one or
                    many *tasks*;
-``tasks.py``       the contract between a task and whoever runs it: a directory a task, described in ``task.json``;
-``directory.py``   the campaign's directory: ``campaign.toml`` as it was when it began, ``workspace/`` with the tasks;
-``actions.py``     what a task does, by the verbs of the command line as plain functions;
-``perform.py``     ``vitrify task STAGE DIR``: one task, alone in its directory, whole or not at all;
-``state.py``       what became of every task, from its directory alone.
+    tasks.py       the contract between a task and whoever runs it: a directory a task, described in ``task.json``;
+    directory.py   the campaign's directory: ``campaign.toml`` as it was when it began, ``workspace/`` with the tasks;
+    actions.py     what a task does, by the verbs of the command line as plain functions;
+    perform.py     ``vitrify task STAGE DIR``: one task, alone in its directory, whole or not at all;
+    state.py       what became of every task, from its directory alone.
 
 The contract, which any scheduler can hold. ``DIR`` is ``workspace/<task>``. A task of a stage with replicas is a batch
 of them, ``<stage>-<batch>``, with its place (``first_replica``) and its seed in the spec in its ``task.json``; all

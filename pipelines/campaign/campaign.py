@@ -53,7 +53,7 @@ def shipped() -> list[str]:
     """Names of the campaigns that come with the package.
 
     >>> shipped()
-    ['smoke']
+    ['evening', 'log', 'smoke']
     """
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 

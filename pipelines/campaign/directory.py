@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vitrify.md.store.checkpoint import write_atomically
-from vitrify.pipelines.campaign.campaign import REPORT, Campaign, parse_campaign, place_of_key
+from vitrify.pipelines.campaign.campaign import REPORT, Campaign, parse_campaign, place_of_key, read_campaign
 from vitrify.pipelines.campaign.tasks import TASK, Stage, Task, product
 
 FILE, WORKSPACE, PAGE = "campaign.toml", "workspace", "report.html"
@@ -38,6 +38,24 @@ def begin(campaign: Campaign, out: Path) -> None:
             lay_out(task, task_directory(out, task), anew=stage.action == REPORT)
 
 
+def find(which: str, out: Path | None = None) -> tuple[Campaign, Path]:
+    """A campaign and its directory.
+
+    Args:
+        which: a campaign's directory, a TOML file, or the name of a campaign that comes with the package.
+        out: the directory, of a file or a name; the campaign's name where None.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`~vitrify.pipelines.campaign.campaign.read_campaign`.
+    """
+    if (Path(which) / FILE).is_file():
+        if out is not None and out.resolve() != Path(which).resolve():
+            raise ValueError(f"out: got {out} for the campaign that began in {which}, expected no other directory")
+        return open_campaign(Path(which)), Path(which)
+    campaign = read_campaign(which)
+    return campaign, out or Path(campaign.name)
+
+
 def open_campaign(out: Path) -> Campaign:
     """The campaign of a directory, as it was when it began.
 
@@ -49,6 +67,11 @@ def open_campaign(out: Path) -> Campaign:
     if not path.is_file():
         raise FileNotFoundError(errno.ENOENT, f"no campaign's directory (it has no {FILE})", str(out))
     return parse_campaign(str(path), path.read_text(encoding="utf-8"))
+
+
+def require_begun(campaign: Campaign, out: Path) -> None:
+    """Raise FileNotFoundError or ValueError unless ``out`` is the directory of this campaign."""
+    require_same(campaign, open_campaign(out), out)
 
 
 def task_directory(out: Path, task: Task) -> Path:

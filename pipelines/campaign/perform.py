@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import lock_directory, write_atomically
@@ -139,12 +140,23 @@ def locked(directory: Path) -> Iterator[None]:
 def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
     """A function to tell progress to, which is written down every few seconds, with the process that makes it.
 
-    The file goes when the product is there; it stays where the task ended otherwise, as what it had come to.
+    The file stays: how far a task had come that was stopped, and how long all its launches took.
     """
-    facts = {"host": platform.node(), "pid": os.getpid(), "started": time.time(), "done": 0.0, "total": 0.0}
+    before = read_progress(directory)
+    facts = {
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "began": time.time(),
+        "earlier": before.get("seconds", 0.0),
+        "seconds": 0.0,
+        "done": 0.0,
+        "total": 0.0,
+        "ended": False,
+    }
     over = threading.Event()
 
     def write() -> None:
+        facts["seconds"] = facts["earlier"] + time.time() - facts["began"]
         partial = directory / f"{PROGRESS}.partial"
         with _disk_may_be_full():
             partial.write_text(json.dumps(facts))
@@ -158,7 +170,6 @@ def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
         first = not facts["total"]
         facts["done"], facts["total"] = float(done), float(total)
         if first:
-            facts["begun_at"] = facts["done"]
             write()
 
     write()
@@ -166,15 +177,19 @@ def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
     thread.start()
     try:
         yield progress
-    except BaseException:
+    finally:
         over.set()
         thread.join()
         facts["ended"] = True
         write()
-        raise
-    over.set()
-    thread.join()
-    (directory / PROGRESS).unlink(missing_ok=True)
+
+
+def read_progress(directory: Path) -> dict[str, Any]:
+    """The last sign of life of a task; {} where there is none, or a full disk tore it."""
+    try:
+        return json.loads((directory / PROGRESS).read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -12,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vitrify.pipelines.campaign.directory import WORKSPACE
+from vitrify.pipelines.campaign.perform import read_progress
 from vitrify.pipelines.campaign.tasks import ERROR, PROGRESS, WORKING, Stage, Task
 
 SILENCE = 120.0
@@ -42,15 +42,13 @@ class Standing:
         task: the task.
         state: what it is.
         share: share of it that is done, 0 to 1.
-        begun_at: that share when the process that is at it, or was last, began.
-        seconds: how long that process has been at it; 0 where none has.
+        seconds: how long its launches have taken so far; 0 for one that is done, whose file is not read.
         reason: the error of a task that failed; the task that failed of one that is blocked.
     """
 
     task: Task
     state: State
     share: float = 0.0
-    begun_at: float = 0.0
     seconds: float = 0.0
     reason: str = ""
 
@@ -83,22 +81,21 @@ def standing(task: Task, directory: Path) -> Standing:
         return Standing(task=task, state=State.READY)
     if task.stage in names:
         return Standing(task=task, state=State.DONE, share=1.0)
-    facts = _facts(directory) if PROGRESS in names else {}
-    total = facts.get("total") or 0.0
-    share, begun = (min(1.0, facts.get(name, 0.0) / total) if total else 0.0 for name in ("done", "begun_at"))
+    facts = read_progress(directory) if PROGRESS in names else {}
+    total, seconds = facts.get("total") or 0.0, facts.get("seconds", 0.0)
+    share = min(1.0, facts["done"] / total) if total else 0.0
     if facts and is_alive(facts, directory / PROGRESS):
-        seconds = time.time() - facts["started"]
-        return Standing(task=task, state=State.RUNNING, share=share, begun_at=begun, seconds=seconds)
+        return Standing(task=task, state=State.RUNNING, share=share, seconds=seconds)
     if ERROR in names:
         reason = (directory / ERROR).read_text(errors="replace").strip()
-        return Standing(task=task, state=State.FAILED, share=share, reason=reason)
+        return Standing(task=task, state=State.FAILED, share=share, seconds=seconds, reason=reason)
     state = State.UNFINISHED if WORKING in names else State.READY
-    return Standing(task=task, state=state, share=share)
+    return Standing(task=task, state=state, share=share, seconds=seconds)
 
 
 def is_alive(facts: dict, path: Path) -> bool:
     """Whether the process that gave a sign of life is still there; one of this machine is asked for."""
-    if facts.get("ended"):
+    if facts["ended"]:
         return False
     if facts["host"] == platform.node():
         try:
@@ -108,13 +105,6 @@ def is_alive(facts: dict, path: Path) -> bool:
         except PermissionError:  # somebody else's
             pass
     return time.time() - path.stat().st_mtime < SILENCE
-
-
-def _facts(directory: Path) -> dict:
-    try:
-        return json.loads((directory / PROGRESS).read_text())
-    except (OSError, ValueError):  # it has just gone, or was torn by a full disk
-        return {}
 
 
 def _blocker(task: Task, found: dict[str, Standing], known: dict[str, Standing | None]) -> Standing | None:

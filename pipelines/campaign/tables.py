@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from vitrify.md.protocols.spec import settled
 from vitrify.pipelines.campaign.document import Document, Place
-from vitrify.pipelines.campaign.tasks import Stage
+from vitrify.pipelines.campaign.tasks import RESERVED, Stage
 
 MOST_REPLICAS, FEWEST_REPLICAS, MOST_SMALL_BATCHES = 1024, 64, 16
 """A batch holds at most so many replicas, and a stage of more batches than the last number at least so many each."""
@@ -110,6 +110,8 @@ class Outline:
         """
         taken = {task.name for stage in self.stages.values() for task in stage.tasks} | set(self.stages)
         for stage in stages:
+            if stage.name in RESERVED:
+                raise ValueError(f"name: got {stage.name!r}, which names something else; expected another name")
             if clash := sorted(({task.name for task in stage.tasks} | {stage.name}) & taken):
                 raise ValueError(f"name: {clash[0]} is there twice, expected another name for [{stage.table}]")
             self.stages[stage.name] = stage
@@ -190,7 +192,7 @@ def check_name(name: str) -> str:
     >>> check_name("set-1")
     'set-1'
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name in ("working", "error", "log"):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise ValueError(f"name: got {name!r}, expected letters, digits, dots, dashes and underscores")
     return name
 

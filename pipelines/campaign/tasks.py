@@ -12,6 +12,9 @@ from typing import Any
 TASK, ERROR, PROGRESS, LOG, WORKING = "task.json", "error", "progress.json", "log", "working"
 """Files and folders of a task's directory, beside its product, which is named after the stage."""
 
+RESERVED = (TASK, ERROR, PROGRESS, LOG, WORKING, "models")
+"""Names that no stage may have."""
+
 WAITS = 75
 """Exit status of a task that may not begin yet: an input is not there, or another process is at it (EX_TEMPFAIL)."""
 

@@ -18,7 +18,7 @@ from vitrify.pipelines.check.systems import (
 from vitrify.pipelines.check.verdict import Verdict, at_most
 
 ROUNDING = 1e-8
-"""Difference that rounding leaves between two sums in double precision, relative to 1 + |value|."""
+"""Difference that rounding leaves between two sums in double precision, relative to ``1 + |value|``."""
 
 
 def single_points(machine: Machine) -> Iterator[Verdict]:
@@ -43,5 +43,5 @@ def single_points(machine: Machine) -> Iterator[Verdict]:
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """The largest difference of two arrays, relative to 1 + |other|; NaN where anything is not a number."""
+    """The largest difference of two arrays, relative to ``1 + |other|``; NaN where anything is not a number."""
     return float((abs(one - other) / (1 + abs(other))).max())

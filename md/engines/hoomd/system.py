@@ -130,7 +130,7 @@ class System:
             return np.array(local.particles.net_force)[order, :2]
 
     def max_force(self) -> float:
-        """Largest |F| over particles."""
+        """Largest ``|F|`` over particles."""
         return float(np.sqrt((self.forces() ** 2).sum(axis=1).max()))
 
 

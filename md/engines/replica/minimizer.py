@@ -28,7 +28,7 @@ LONGEST_MOVE = 0.1
 
 
 def measure(particles, scratch):
-    """The power F.v, the sums of F^2 and v^2, and the largest |F|."""
+    """The power F.v, the sums of F^2 and v^2, and the largest ``|F|``."""
     power, force2, speed2, strongest2 = 0.0, 0.0, 0.0, 0.0
     for i in range(lane(), len(particles.slot), lanes()):
         fx, fy = particles.fx[i], particles.fy[i]

@@ -54,7 +54,7 @@ def states(out, campaign):
 def test_a_product_is_there_when_the_task_is_done(campaign, out):
     home = out / "workspace" / "ramp-0001"
     assert perform("ramp", home) == home / "ramp"
-    assert sorted(path.name for path in home.iterdir()) == ["ramp", "task.json"]
+    assert sorted(path.name for path in home.iterdir()) == ["progress.json", "ramp", "task.json"]
     run = RunDirectory.open(home / "ramp")
     assert (run.name, run.replicas, run.finished) == ("ramp", [2, 3], True)
     before = (home / "ramp" / "DONE").stat().st_mtime_ns

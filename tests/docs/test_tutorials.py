@@ -1,0 +1,60 @@
+"""The tutorials, carried out from end to end: each command as it is written, at a size of seconds."""
+
+import glob
+import shlex
+
+import pytest
+from pages import ROOT, code, commands_in
+
+from vitrify.pipelines.cli import main
+
+TUTORIALS = ("set-up", "cool", "films", "networks", "exchange")
+"""In this order, in one folder: the last asks the model of the one before."""
+
+SMALL = {
+    "cool": "--particles 100 --ramp-steps 400 --equilibration-steps 20",
+    "anneal": "--particles 100 --steps 400 --equilibration-steps 20",
+    "deposit": "--injections 3 --steps-per-injection 800 --set box_length=10.0 --set substrate_particles=70 "
+    "--set relax_steps=1000 --set batch=6 --set slab_gap=3.0",
+    "cool-film": "--ramp-steps 400 --melt-steps 200 --frames 20",
+    "impact": "--impacts 4 --samples 60 --depth 3",
+    "train": "--set epochs=1",
+    "explain": "--artificial 1 --steps 2",
+}
+"""What is put behind the options of each verb, in place of sizes that take minutes."""
+
+ELSEWHERE = {"check"}
+"""Verbs that have nothing to be made smaller, and tests of their own."""
+
+pytestmark = pytest.mark.site
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tutorials")
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorial_runs(name, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    names = {}
+    for language, text in code(ROOT / "docs" / "tutorials" / f"{name}.md"):
+        if language == "python":
+            exec(text, names)
+        for words in commands_in(text) if language == "console" else ():
+            if words[0] not in ELSEWHERE:
+                carry_out(words, capsys)
+
+
+def carry_out(words, capsys):
+    """A command as a shell would give it, smaller; it must end well."""
+    verb = words[0]
+    small = SMALL.get(verb, "").split()
+    if "--from" in words:
+        small = small[2:]  # particles are those of the source
+    if verb == "train" and words[1] == "linear":
+        small = []
+    given = [one for word in words for one in (sorted(glob.glob(word)) if "*" in word else [word])]
+    with pytest.raises(SystemExit) as left:
+        main([*given, *small])
+    assert left.value.code == 0, f"vitrify {shlex.join(given)}: {capsys.readouterr().err}"
