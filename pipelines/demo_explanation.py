@@ -56,14 +56,15 @@ def in_words(asked: Evaluation, table: dict[str, np.ndarray]) -> str:
     name, low, high = asked.model, asked.auc.interval.low, asked.auc.interval.high
     if not asked.learnt:
         return f"{name} did not learn its own training part: what its score follows says nothing about glass."
-    strongest = int(np.nanargmax(np.abs(table["correlation"])))
     energy = int(np.flatnonzero(table["descriptor"] == "inherent_energy")[0])
+    others = np.where(np.char.find(table["descriptor"], "energy") >= 0, np.nan, np.abs(table["correlation"]))
+    strongest = int(np.nanargmax(others))
     higher = "higher" if table["mean_glass"][strongest] > table["mean_liquid"][strongest] else "lower"
     told = (
-        f"On configurations it has not seen, the score of {name} goes most with the descriptor '"
-        f"{table['meaning'][strongest]}' (rank correlation {correlation(table, strongest)}), whose mean is {higher} in "
-        f"these glasses than in these liquids; its correlation with the energy of the inherent structure is "
-        f"{correlation(table, energy)}. Correlation is not cause: descriptors go with each other and with the energy."
+        f"On configurations it has not seen, the rank correlation of the score of {name} with the energy of the "
+        f"inherent structure is {correlation(table, energy)}. Of all other descriptors it goes most with '"
+        f"{table['meaning'][strongest]}', {correlation(table, strongest)}, whose mean is {higher} in these glasses "
+        "than in these liquids. Correlation is not cause: descriptors go with each other and with the energy."
     )
     if low <= 0.5 <= high:
         return f"{name} does not tell the two apart beyond chance (its interval holds 0.5). {told}"

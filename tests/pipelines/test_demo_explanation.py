@@ -29,11 +29,11 @@ def asked(low, high, *, learnt=True):
     [
         (
             asked(0.7, 0.9),
-            "'bonded B around a B' (rank correlation -0.82 (-0.90 to -0.70)), whose mean is lower",
+            "'bonded B around a B', -0.82 (-0.90 to -0.70), whose mean is lower",
             "chance",
         ),
         (asked(0.4, 0.9), "does not tell the two apart beyond chance", "did not learn"),
-        (asked(0.7, 0.9, learnt=False), "did not learn its own training part", "rank correlation"),
+        (asked(0.7, 0.9, learnt=False), "did not learn its own training part", "correlation"),
     ],
 )
 def test_what_is_said_follows_from_the_numbers(evaluation, said, unsaid):
