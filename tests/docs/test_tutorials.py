@@ -15,7 +15,8 @@ SMALL = {
     "cool": "--particles 100 --ramp-steps 400 --equilibration-steps 20",
     "anneal": "--particles 100 --steps 400 --equilibration-steps 20",
     "deposit": "--injections 50 --steps-per-injection 3e3 --set box_length=12.0 --set substrate.particles=80 "
-    "--set substrate.relax_steps=400 --set vapour.slab_gap=4.0 --set vapour.batch=4",
+    "--set substrate.relax_steps=400 --set vapour.slab_gap=4.0 --set vapour.batch=4 "
+    "--set bulk_slab=[5.5,8.5]",
     "cool-film": "--ramp-steps 400 --melt-steps 200 --frames 20",
     "impact": "--impacts 4 --samples 60 --depth 3",
     "campaign": "--particle-steps 3e7 --quenched 5e3",
