@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitrify.pipelines.commands import cluster
 from vitrify.pipelines.options import CheckpointEvery, TimeLimit, number
 from vitrify.pipelines.stopping import stoppable
 
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
     campaign.command()(plan)
     campaign.command()(run)
     campaign.command()(status)
+    cluster.add_to(campaign)
     app.add_typer(campaign, name="campaign")
 
 
