@@ -1,9 +1,9 @@
 """What a job on a cluster does: one task, and back into the queue where it is unfinished.
 
 ``python -m vitrify.pipelines.campaign.job workspace/TASK``, the last line of every script. It begins ``vitrify task``
-and passes USR1 on, which Slurm sends before the wall time. A task that left with a checkpoint (85), was killed, or found
-another process at its directory puts its own job back into the queue with ``scontrol requeue``, so that what waits for
-it goes on waiting. Launches in a row that bring no new checkpoint are counted, also those that a dead node ended.
+and passes USR1 on, which Slurm sends before the wall time. A task that left with a checkpoint (85), was killed, or
+found another process at its directory puts its own job back into the queue with ``scontrol requeue``, so that what
+waits for it goes on waiting. Launches in a row without a new checkpoint are counted, also those a dead node ended.
 """
 
 from __future__ import annotations
