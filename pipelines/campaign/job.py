@@ -126,7 +126,11 @@ def main() -> None:
     parser.add_argument("--retries", type=int, default=3)
     parser.add_argument("home", type=Path)
     given = parser.parse_args()
-    sys.exit(work(given.home, retries=given.retries))
+    try:
+        sys.exit(work(given.home, retries=given.retries))
+    except (ValueError, OSError) as error:
+        say(str(error))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -76,16 +76,20 @@ def has_slurm() -> bool:
     return shutil.which("sbatch") is not None
 
 
+def require() -> None:
+    """Raise ValueError where jobs cannot be submitted."""
+    if not has_slurm():
+        raise ValueError(
+            "sbatch: not found on this machine; expected one that submits to Slurm, or vitrify campaign run"
+        )
+
+
 def ask(program: str, *arguments: str, text: str = "") -> str:
     """What a program of Slurm answers.
 
     Raises:
         ValueError: when it is not there or refuses, with what it said, in a line.
     """
-    if shutil.which(program) is None:
-        raise ValueError(
-            f"{program}: not found on this machine; expected one that submits to Slurm, or vitrify campaign run"
-        )
     done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True)
     if done.returncode:
         said = [line.removeprefix(f"{program}: ").removeprefix("error: ") for line in done.stderr.splitlines()]

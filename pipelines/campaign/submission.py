@@ -108,6 +108,7 @@ def submit_campaign(
         ValueError: without Slurm, for a partition that there is not or whatever else Slurm refuses, when a task runs
             outside the queue, and as :func:`~vitrify.pipelines.campaign.directory.begin`.
     """
+    slurm.require()
     largest = slurm.largest_array()
     slurm.require_partitions([requests.of(stage).partition for stage in campaign.stages])
     begin(campaign, out)

@@ -142,6 +142,11 @@ class Slurm:
     def jobs(self):
         return self.ask("squeue", "--noheader", "--array", "--format=%i %j %T %r").splitlines()
 
+    def number(self, name):
+        """Of the job of a name that is in the queue."""
+        return next(line.split()[0] for line in self.ask("squeue", "-h", "-o", "%F %j").splitlines()
+                    if line.split()[1] == name)  # fmt: skip
+
     def empty(self):
         """Cancel everything and wait until it has gone."""
         subprocess.run(["scancel", "--user=root"], env=self.environment, check=True)

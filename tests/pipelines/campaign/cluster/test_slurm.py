@@ -1,12 +1,5 @@
 """Campaigns on a real Slurm: arrays, dependencies, signals, requeues, dead daemons, and nothing run twice."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from contextlib import suppress
-
 import pytest
 
 from vitrify.md.store.rundir import RunDirectory
@@ -26,29 +19,28 @@ equilibration_steps = 10
 inherent = false
 [cool.ramp]
 ramp_steps = {steps}
-replicas = 2
-batch = 1
-[cool.other]
-ramp_steps = 400
-replicas = 4
+replicas = {batches}
 batch = 1
 [analyze.curves]
 runs = "ramp"
 structure = false
 """
 
-OPTIONS = ("--time", "10:00", "--margin", "20")
 
+@pytest.fixture
+def place(tmp_path):
+    """A campaign's file and its directory, which is not there yet."""
 
-def campaign_file(tmp_path, steps=400, text=TEXT):
-    path = tmp_path / "tiny.toml"
-    path.write_text(text.format(steps=steps))
-    return path
+    def lay(steps=400, batches=2):
+        (tmp_path / "tiny.toml").write_text(TEXT.format(steps=steps, batches=batches))
+        return tmp_path / "tiny.toml", tmp_path / "out"
+
+    return lay
 
 
 def submit(path, out, *options, status=0):
     with pytest.raises(SystemExit) as ended:
-        main(["campaign", "submit", str(path), "--out", str(out), *OPTIONS, *options])
+        main(["campaign", "submit", str(path), "--out", str(out), "--margin", "20", *options])
     assert ended.value.code == status
 
 
@@ -57,7 +49,7 @@ def states(out, path):
     return {name: one.state for name, one in survey(out, campaign.stages).items()}
 
 
-def under_way(home):
+def has_begun(home):
     return read_progress(home).get("done", 0.0) > 0
 
 
@@ -66,40 +58,151 @@ def numbers(run):
     return [line for line in (run / "DONE").read_text().splitlines() if "provenance" not in line]
 
 
-def undisturbed(path, out, name="ramp-0000", stage="ramp"):
-    begin(parse_campaign(str(path), path.read_text()), out)
-    return numbers(perform(stage, out / "workspace" / name))
+def undisturbed(path, tmp_path):
+    """The first batch of the ramp, run here from its beginning to its end."""
+    begin(parse_campaign(str(path), path.read_text()), tmp_path / "again")
+    return numbers(perform("ramp", tmp_path / "again" / "workspace" / "ramp-0000"))
 
 
-def test_from_the_queue_to_the_table(cluster, tmp_path, capsys, until):
-    """An array, one of whose tasks is told to leave and comes back; what waits for it goes on waiting."""
-    path, out = campaign_file(tmp_path, steps=1_500_000), tmp_path / "out"
-    submit(path, out)
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "7 tasks submitted in 4 jobs; 0 were in the queue, 0 are done"
-    assert [line.split()[1:] for line in said[1:]] == [["ramp:", "2"], ["other:", "3"], ["other+3:", "1"], ["curves:", "1"]]
-    jobs = {line.split()[1].rstrip(":"): line.split()[0] for line in said[1:]}
+def test_a_task_that_is_told_to_leave_comes_back(cluster, place, tmp_path, until):
+    """It ends as if it had never stopped, and what waits for it goes on waiting meanwhile."""
+    path, out = place(steps=1_500_000)
     home = out / "workspace" / "ramp-0000"
-    until(lambda: under_way(home), "a task is under way")
+    submit(path, out)
+    until(lambda: has_begun(home), "the task is under way")
     assert states(out, path)["ramp-0000"] is State.RUNNING
-    assert f"{jobs['curves']} curves PENDING Dependency" in cluster.jobs()
-    submit(path, out)  # again, while all is in the queue
-    assert capsys.readouterr().out.startswith("0 tasks submitted in 0 jobs; ")
-
-    assert cluster.succeeds("scancel", "--signal=USR1", "--batch", f"{jobs['ramp']}_0")
-    until(lambda: (home / "working" / "ramp" / "checkpoint").exists() and not under_way_still(home), "it has left")
-    assert f"{jobs['curves']} curves PENDING Dependency" in cluster.jobs()
+    assert cluster.succeeds("scancel", "--signal=USR1", "--batch", f"{cluster.number('ramp')}_0")
+    until(lambda: "back into the queue" in (out / "slurm" / "ramp.log").read_text(), "it has left")
+    assert (home / "working" / "ramp" / "checkpoint").exists()
+    assert f"{cluster.number('curves')} curves PENDING Dependency" in cluster.jobs()
     until(lambda: not cluster.jobs(), "the queue is empty")
     assert set(states(out, path).values()) == {State.DONE}
-    run = RunDirectory.open(home / "ramp")
-    assert len(run.provenance["launches"]) == 2
-    assert numbers(home / "ramp") == undisturbed(path, tmp_path / "again")
-    assert "is unfinished, back into the queue" in (out / "slurm" / "ramp.log").read_text()
+    assert len(RunDirectory.open(home / "ramp").provenance["launches"]) == 2
+    assert numbers(home / "ramp") == undisturbed(path, tmp_path)
     rows = (out / "workspace" / "curves" / "curves" / "cooling_curve.csv").read_text().splitlines()
-    assert len(rows) == 1 + 4
+    assert len(rows) == 1 + 4  # both batches, as one
+
+
+def test_nothing_is_submitted_twice(cluster, place, capsys):
+    """Arrays as large as the cluster allows; again, only what has left the queue, and what waited for it."""
+    path, out = place(batches=5)
+    submit(path, out, "--option=--hold", "--gpus", "1")
+    (said, *lines) = capsys.readouterr().out.splitlines()
+    assert said == "6 tasks submitted in 3 jobs; 0 were in the queue, 0 are done"
+    ramp, more, curves = (line.split()[0] for line in lines)
+    assert [line.split()[1:] for line in lines] == [["ramp:", "3"], ["ramp+3:", "2"], ["curves:", "1"]]
+    asked = cluster.ask("scontrol", "show", "job", "-dd", curves)
+    assert f"Dependency=afterok:{ramp}_*(unfulfilled),afterok:{more}_*(unfulfilled)" in asked
+    assert "gres/gpu" in cluster.ask("scontrol", "show", "job", ramp)
+    assert "gres/gpu" not in asked  # an analysis has no use for one
+
+    submit(path, out, "--option=--hold")
+    assert capsys.readouterr().out.splitlines() == ["0 tasks submitted in 0 jobs; 6 were in the queue, 0 are done"]
+    cluster.succeeds("scancel", f"{more}_1")
+    submit(path, out, "--option=--hold")
+    (said, *lines) = capsys.readouterr().out.splitlines()
+    assert said == "2 tasks submitted in 2 jobs; 4 were in the queue, 0 are done"
+    again, curves_again = (line.split()[0] for line in lines)
+    assert sorted(line.split()[:2] for line in cluster.jobs()) == sorted(
+        [*([f"{ramp}_{number}", "ramp"] for number in range(3)), [f"{more}_0", "ramp+3"], [f"{again}_1", "ramp+3"],
+         [curves_again, "curves"]]
+    )  # fmt: skip
+    waits = cluster.ask("scontrol", "show", "job", curves_again)
+    for one in (f"{ramp}_0", f"{ramp}_2", f"{more}_0", f"{again}_*"):
+        assert f"afterok:{one}(unfulfilled)" in waits
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--partition", "nowhere"], "partition: got 'nowhere', expected one of main, other"),
+        (
+            ["--option=--nodelist=nobody"],
+            "sbatch: Batch job submission failed: Invalid node name",
+        ),
+    ],
+)
+def test_what_slurm_refuses_is_said_in_a_line(cluster, place, capsys, options, said):
+    path, out = place()
+    submit(path, out, *options, status=2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"vitrify: {said}")
+    assert not cluster.jobs()
+
+
+@pytest.mark.validation
+def test_a_task_longer_than_its_wall_time_finishes(cluster, place, tmp_path, until):
+    """A minute, which Slurm's own clock ends, against a task of some minutes."""
+    path, out = place(steps=60_000_000, batches=1)
+    submit(path, out, "--time", "1:00", "--margin", "40")
+    home = out / "workspace" / "ramp-0000"
+    until(lambda: not cluster.jobs(), "the queue is empty", 3600)
+    assert set(states(out, path).values()) == {State.DONE}
+    assert len(RunDirectory.open(home / "ramp").provenance["launches"]) > 2
+    assert numbers(home / "ramp") == undisturbed(path, tmp_path)
+
+
+@pytest.mark.validation
+def test_a_killed_daemon_costs_nothing(cluster, place, tmp_path, until):
+    """slurmd is killed and comes back: the task, which never noticed, is in the queue as it was."""
+    path, out = place(steps=6_000_000, batches=1)
     submit(path, out)
-    assert capsys.readouterr().out.splitlines() == ["0 tasks submitted in 0 jobs; 0 were in the queue, 7 are done"]
+    home = out / "workspace" / "ramp-0000"
+    until(lambda: has_begun(home), "the task is under way")
+    cluster.node.kill()
+    cluster.node.wait()
+    assert states(out, path)["ramp-0000"] is State.RUNNING
+    cluster.start_node(cluster.stack)
+    until(lambda: not cluster.jobs(), "the queue is empty", 900)
+    assert set(states(out, path).values()) == {State.DONE}
+    assert numbers(home / "ramp") == undisturbed(path, tmp_path)
 
 
-def under_way_still(home):
-    return not read_progress(home).get("ended", True)
+@pytest.mark.validation
+def test_a_dead_node_costs_only_time(cluster, place, tmp_path, until):
+    """Daemon, job and task die at once; the job is queued again, and goes on from the checkpoint."""
+    path, out = place(steps=40_000_000, batches=1)
+    submit(path, out)
+    home = out / "workspace" / "ramp-0000"
+    until(lambda: has_begun(home), "the task is under way")
+    until(lambda: (home / "working" / "ramp" / "checkpoint").exists(), "it has a checkpoint", 900)
+    cluster.cut_power()
+    assert states(out, path)["ramp-0000"] is State.UNFINISHED
+    cluster.start_node(cluster.stack)
+    until(lambda: not cluster.jobs(), "the queue is empty", 1800)
+    assert set(states(out, path).values()) == {State.DONE}
+    assert len(RunDirectory.open(home / "ramp").provenance["launches"]) == 2
+    assert numbers(home / "ramp") == undisturbed(path, tmp_path)
+
+
+@pytest.mark.validation
+def test_what_fails_takes_along_only_what_waits_for_it(cluster, place, capsys, until):
+    path, out = place()
+    submit(path, out, "--option=--hold")
+    described = out / "workspace" / "ramp-0001" / "task.json"
+    text = described.read_text()
+    described.write_text("{")
+    cluster.succeeds("scontrol", "release", cluster.number("ramp"), cluster.number("curves"))
+    until(lambda: not cluster.jobs(), "the queue is empty")
+    assert "ramp-0001/task.json: damaged" in (out / "slurm" / "ramp.log").read_text()
+    described.write_text(text)
+    assert states(out, path) == {"ramp-0000": State.DONE, "ramp-0001": State.READY, "curves": State.WAITING}
+    capsys.readouterr()
+    submit(path, out)
+    assert capsys.readouterr().out.startswith("2 tasks submitted in 2 jobs; 0 were in the queue, 1 are done")
+    until(lambda: not cluster.jobs(), "the queue is empty")
+    assert set(states(out, path).values()) == {State.DONE}
+
+
+@pytest.mark.validation
+def test_a_cancelled_job_leaves_its_checkpoint_and_the_queue(cluster, place, tmp_path, until):
+    path, out = place(steps=20_000_000, batches=1)
+    submit(path, out)
+    home = out / "workspace" / "ramp-0000"
+    until(lambda: has_begun(home), "the task is under way")
+    cluster.empty()
+    until(lambda: states(out, path)["ramp-0000"] is State.UNFINISHED, "it has left")
+    assert (home / "working" / "ramp" / "checkpoint").exists()
+    submit(path, out)
+    until(lambda: not cluster.jobs(), "the queue is empty", 900)
+    assert numbers(home / "ramp") == undisturbed(path, tmp_path)
