@@ -29,9 +29,7 @@ _READING = """\
 ```python
 import vitrify
 
-release = vitrify.load("{folder}")
-list(release)                                  # the names below
-{examples}release.check()                                # every file against its check sum
+{examples}
 ```
 
 Without vitrify: `frame-*.gsd` open in OVITO and with the gsd package (a GSD frame is a replica, exact positions are
@@ -42,15 +40,16 @@ own provenance: version, commit, machine, engine, seeds, times.
 
 _EXAMPLES = {
     "runs": (
-        'runs = release["{name}"]',
-        'runs.table["inherent_energy"]                  # a row per replica and frame',
-        "runs.frame({frame}, inherent={inherent}).positions      # (replicas, particles, 2)",
+        ('runs = release["{name}"]', "all batches, as one ensemble"),
+        ('runs.table["inherent_energy"]', "a row per replica and frame"),
+        ("runs.frame({frame}, inherent={inherent}).positions", "(replicas, particles, 2)"),
     ),
     "dataset": (
-        'data = release["{name}"]',
-        'data.part("train").positions, data.label, data.classes',
+        ('data = release["{name}"]', ""),
+        ('data.part("train").positions', "(configurations, particles, 2)"),
+        ('data.part("train").label', "places in data.classes"),
     ),
-    "tables": ('release["{name}"]                          # tables by name, columns as arrays',),
+    "tables": (('release["{name}"]', "tables by name, columns as arrays"),),
 }
 
 
@@ -63,7 +62,9 @@ def data_sheet(directory: Path, manifest: Mapping[str, Any]) -> str:
         for name, facts in stages.items()
     )
     made = manifest["provenance"]
-    examples = "".join(f"{line}\n" for line in _examples(directory, stages))
+    lines = [(f'release = vitrify.load("{manifest["name"]}")', "this directory"), *_examples(directory, stages)]
+    lines.append(("release.check()", "every file against its check sum"))
+    examples = "\n".join(f"{code:<48}# {comment}" if comment else code for code, comment in lines)
     return "\n".join(
         [
             f"# {manifest['title']}\n",
@@ -79,7 +80,7 @@ def data_sheet(directory: Path, manifest: Mapping[str, Any]) -> str:
             + f" from `campaign.toml`, seed {manifest['seed']}: `vitrify campaign run campaign.toml` makes it again.\n"
             "Every seed follows from that one, from a stage's name and a replica's number. Packed "
             f"{made['started']}; each product's provenance says when and where it was made.\n",
-            _READING.format(folder=manifest["name"], examples=examples),
+            _READING.format(examples=examples),
             "## Known limits\n",
             "\n".join(f"- {line}" for line in limits(directory, stages)) + "\n",
             "## Licence and citation\n",
@@ -97,7 +98,9 @@ def told(directory: Path, facts: Mapping[str, Any]) -> str:
         spec, replicas = runs[0].spec, sum(len(run.replicas) for run in runs)
         size = f" of {spec['particles']:,} particles" if "particles" in spec else ""
         words = [f"{facts['action']}: {replicas:,} replicas{size}"]
-        words += [f"{key} = {spec[key]:g}" for key in ("ramp_steps", "kt", "steps") if key in spec]
+        words += [
+            f"{key} = {spec[key]:g}" for key in ("density", "fraction_a", "ramp_steps", "kt", "steps") if key in spec
+        ]
         stored = {kind: runs[0].stored_frames(inherent=kind == "inherent") for kind in ("instantaneous", "inherent")}
         words += [f"{len(frames)} {kind} frames stored" for kind, frames in stored.items() if frames]
         return ", ".join(words)
@@ -140,8 +143,8 @@ def room(directory: Path, facts: Mapping[str, Any]) -> str:
     return in_units(sum(path.stat().st_size for path in paths))
 
 
-def _examples(directory: Path, stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    lines: list[str] = []
+def _examples(directory: Path, stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
     for kind, words in _EXAMPLES.items():
         name = next((name for name, facts in stages.items() if facts["kind"] == kind), None)
         if name is None:
@@ -153,5 +156,5 @@ def _examples(directory: Path, stages: Mapping[str, Mapping[str, Any]]) -> list[
             inherent = bool(stored[True])
             words = words if stored[inherent] else words[:2]
             places |= {"frame": str((stored[inherent] or [0])[-1]), "inherent": str(inherent)}
-        lines += [line.format(**places) for line in words]
+        lines += [(code.format(**places), comment) for code, comment in words]
     return lines

@@ -23,7 +23,7 @@ from vitrify.md.store.product import DONE, check_sum, check_sums, read_done
 from vitrify.md.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
-    from vitrify.learn.classifier import Classifier
+    from vitrify.learn.checkpoint import Model
 
 MANIFEST, DATA = "manifest.json", "data"
 
@@ -58,7 +58,7 @@ class Release(Mapping[str, Any]):
     """A release: its stages by name, each read when it is asked for.
 
     ``release["ramp"]`` is an :class:`Ensemble`, a data set a :class:`LabelledSet`, a model a
-    :class:`~vitrify.learn.classifier.Classifier`, everything else :class:`Tables`.
+    :class:`~vitrify.learn.checkpoint.Model`, everything else :class:`Tables`.
 
     Attributes:
         path: the directory.
@@ -74,7 +74,7 @@ class Release(Mapping[str, Any]):
         if self.manifest.get("format") != FORMAT:
             raise ValueError(f"{path}: got format {self.manifest.get('format')!r}, expected {FORMAT!r}")
 
-    def __getitem__(self, stage: str) -> Ensemble | LabelledSet | Tables | Classifier:
+    def __getitem__(self, stage: str) -> Ensemble | LabelledSet | Tables | Model:
         if stage not in self.manifest["stages"]:
             raise KeyError(f"{self.path} has no {stage}, expected one of {', '.join(self)}")
         facts = self.manifest["stages"][stage]

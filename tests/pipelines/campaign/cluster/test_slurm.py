@@ -93,8 +93,8 @@ def test_nothing_is_submitted_twice(cluster, place, capsys):
     assert [line.split()[1:] for line in lines] == [["ramp:", "3"], ["ramp+3:", "2"], ["curves:", "1"]]
     asked = cluster.ask("scontrol", "show", "job", "-dd", curves)
     assert f"Dependency=afterok:{ramp}_*(unfulfilled),afterok:{more}_*(unfulfilled)" in asked
-    assert "gres/gpu" in cluster.ask("scontrol", "show", "job", ramp)
-    assert "gres/gpu" not in asked  # an analysis has no use for one
+    assert "gres:gpu:1" in cluster.ask("scontrol", "show", "job", ramp)
+    assert "gres:gpu" not in asked  # an analysis has no use for one
 
     submit(path, out, "--option=--hold")
     assert capsys.readouterr().out.splitlines() == ["0 tasks submitted in 0 jobs; 6 were in the queue, 0 are done"]
