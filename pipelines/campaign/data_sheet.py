@@ -12,6 +12,9 @@ from vitrify.pipelines.campaign.plan import size as in_units
 
 SHEET = "README.md"
 
+NUMBERS = ("density", "fraction_a", "ramp_steps", "kt", "steps")
+"""Of a spec, those that the sheet tells."""
+
 _MODEL = """\
 ## What it is
 
