@@ -67,7 +67,7 @@ def data_sheet(directory: Path, manifest: Mapping[str, Any]) -> str:
     made = manifest["provenance"]
     lines = [(f'release = vitrify.load("{manifest["name"]}")', "this directory"), *_examples(directory, stages)]
     lines.append(("release.check()", "every file against its check sum"))
-    examples = "\n".join(f"{code:<48}# {comment}" if comment else code for code, comment in lines)
+    examples = "\n".join(f"{code}  # {comment}" if comment else code for code, comment in lines)
     return "\n".join(
         [
             f"# {manifest['title']}\n",
