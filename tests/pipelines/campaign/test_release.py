@@ -49,6 +49,7 @@ def test_batches_come_as_one_ensemble_of_arrays(release):
         for batch in ("ramp-0000", "ramp-0001")
         for row in csv.DictReader((SAMPLE / "data" / batch / "table.csv").read_text().splitlines())
     ]
+    rows.sort(key=lambda row: (int(row["replica"]), int(row["frame"])))
     assert ramp.table["replica"].tolist() == [int(row["replica"]) for row in rows]
     assert ramp.table["inherent_energy"].tolist() == [float(row["inherent_energy"]) for row in rows]
     assert (ramp.frames(), ramp.frames(inherent=True)) == ([1, 10], [1, 10])
