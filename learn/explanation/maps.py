@@ -136,7 +136,7 @@ def show_groups(model: Model, scored: Scored, found: Results) -> None:
         "groups.png",
         groups_figure({COLUMNS[column].label: series for column, series in drawn.items()}),
         f"Which particles speak for {last}: mean contribution by bonded neighbours, Voronoi sides and closed rings, "
-        "less the mean of their species; standard errors over configurations.",
+        "less the mean of their species (ring 0: in none); standard errors over configurations.",
     )
     found.add_table(
         "particle_correlations.csv",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from vitrify.md.engines.replica.dynamics import all_forces, inside, nearest, rebuild, slack2_of
-from vitrify.md.engines.replica.neighbours import stayed
-from vitrify.md.engines.replica.serial import barrier, fixed, lane, lanes, largest, total
+from vitrify.md.engines.replica.neighbours import is_near
+from vitrify.md.engines.replica.serial import all_lanes, fixed, lane, lanes, largest, total
 from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST, UNFINISHED
 
 FIRST_STEP, LONGEST_STEP = 0.005, 0.03
@@ -41,25 +41,40 @@ def measure(particles, scratch):
     return total(power, scratch), total(force2, scratch), total(speed2, scratch), strongest
 
 
-def turn(particles, keep, along, scratch):
-    """Set v = keep v + along F; returns the top speed."""
-    fastest2 = 0.0
+def turn(particles, keep, along, fastest2):
+    """Set v = keep v + along F; whether all squared speeds are then up to ``fastest2``."""
+    slow, own = 0, 0
     for i in range(lane(), len(particles.slot), lanes()):
         vx = keep * particles.vx[i] + along * particles.fx[i]
         vy = keep * particles.vy[i] + along * particles.fy[i]
         particles.vx[i] = vx
         particles.vy[i] = vy
+        slow += 1 if vx * vx + vy * vy <= fastest2 else 0  # counted, as in stayed
+        own += 1
+    return all_lanes(slow == own)
+
+
+def top_speed(particles, scratch):
+    """The largest |v|."""
+    fastest2 = 0.0
+    for i in range(lane(), len(particles.slot), lanes()):
+        vx, vy = particles.vx[i], particles.vy[i]
         fastest2 = max(fastest2, vx * vx + vy * vy)
     return math.sqrt(largest(fastest2, scratch))
 
 
-def drift(particles, box, time_step):
-    """Move along the velocities."""
+def drift(particles, box, time_step, slack2):
+    """Move along the velocities; whether all have ``stayed`` afterwards."""
     steps_x, steps_y = time_step / box.scale_x, time_step / box.scale_y
+    near, own = 0, 0
     for i in range(lane(), len(particles.slot), lanes()):
-        particles.x[i] = fixed(particles.x[i] + nearest(particles.vx[i] * steps_x))
-        particles.y[i] = fixed(particles.y[i] + nearest(particles.vy[i] * steps_y))
-    barrier()
+        x = fixed(particles.x[i] + nearest(particles.vx[i] * steps_x))
+        y = fixed(particles.y[i] + nearest(particles.vy[i] * steps_y))
+        particles.x[i] = x
+        particles.y[i] = y
+        near += is_near(x, y, particles, i, box, slack2)
+        own += 1
+    return all_lanes(near == own)
 
 
 def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, fmax, evaluations, scratch):
@@ -91,11 +106,12 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, f
         else:
             keep, along = 0.0, 0.0
             time_step, fraction, downhill = 0.5 * time_step, FIRST_FRACTION, 0.0
-        fastest = turn(particles, keep, along + time_step, scratch)
-        drift(particles, box, time_step if fastest * time_step < LONGEST_MOVE else LONGEST_MOVE / fastest)
+        drift_time, fastest = time_step, LONGEST_MOVE / time_step
+        if not turn(particles, keep, along + time_step, fastest * fastest):
+            drift_time = LONGEST_MOVE / top_speed(particles, scratch)
+        due = not drift(particles, box, drift_time, slack2)
         if box.limit > 0 and not inside(particles, box):
             return LOST, strongest, evaluation
-        due = not stayed(particles, box, slack2)
     if lane() == 0:
         fire[0], fire[1], fire[2] = time_step, fraction, downhill
     return UNFINISHED, strongest, evaluations
