@@ -84,7 +84,7 @@ class Slurm:
         (place / "gres.conf").write_text("Name=gpu File=/dev/null\n")
         (place / "munge.key").write_bytes(os.urandom(128))
         (place / "munge.key").chmod(0o400)
-        self.node = None
+        self.node = self.stack = None
 
     def start(self, stack):
         files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munge.pid", "seed-file": "munge.seed"}
@@ -149,6 +149,8 @@ class Slurm:
 
     def empty(self):
         """Cancel everything and wait until it has gone."""
+        if self.node.poll() is not None:
+            self.start_node(self.stack)
         subprocess.run(["scancel", "--user=root"], env=self.environment, check=True)
         until(lambda: not self.jobs(), "the queue is empty")
 
@@ -171,10 +173,10 @@ def one_node():
     cluster = Slurm(place)
     with ExitStack() as stack:
         try:
+            cluster.stack = stack
             cluster.start(stack)
         except TimeoutError as error:
             pytest.fail(f"{error}\n{cluster.logs()}")
-        cluster.stack = stack
         yield cluster
         cluster.empty()
     shutil.rmtree(place)
