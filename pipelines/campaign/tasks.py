@@ -20,6 +20,9 @@ RESTARTS = "restarts.json"
 RESERVED = (TASK, ERROR, PROGRESS, LOG, WORKING, RESTARTS, "models")
 """Names that no stage may have."""
 
+CHECKPOINTED = frozenset({"cool", "anneal", "deposit", "cool-film", "train"})
+"""Actions that write checkpoints when they are told to leave; others begin anew."""
+
 WAITS = 75
 """Exit status of a task that may not begin yet: an input is not there, or another process is at it (EX_TEMPFAIL)."""
 

@@ -132,20 +132,20 @@ def test_what_slurm_refuses_is_said_in_a_line(cluster, place, capsys, options, s
 
 @pytest.mark.validation
 def test_a_task_longer_than_its_wall_time_finishes(cluster, place, tmp_path, until):
-    """A minute, which Slurm's own clock ends, against a task of some minutes."""
+    """Slurm's own clock tells it to leave, half a minute to a minute and a half before the two minutes are over."""
     path, out = place(steps=60_000_000, batches=1)
-    submit(path, out, "--time", "1:00", "--margin", "40")
+    submit(path, out, "--time", "2:00", "--margin", "60")
     home = out / "workspace" / "ramp-0000"
     until(lambda: not cluster.jobs(), "the queue is empty", 3600)
     assert set(states(out, path).values()) == {State.DONE}
-    assert len(RunDirectory.open(home / "ramp").provenance["launches"]) > 2
+    assert len(RunDirectory.open(home / "ramp").provenance["launches"]) >= 2
     assert numbers(home / "ramp") == undisturbed(path, tmp_path)
 
 
 @pytest.mark.validation
 def test_a_killed_daemon_costs_nothing(cluster, place, tmp_path, until):
     """slurmd is killed and comes back: the task, which never noticed, is in the queue as it was."""
-    path, out = place(steps=6_000_000, batches=1)
+    path, out = place(steps=3_000_000, batches=1)
     submit(path, out)
     home = out / "workspace" / "ramp-0000"
     until(lambda: has_begun(home), "the task is under way")
@@ -160,17 +160,19 @@ def test_a_killed_daemon_costs_nothing(cluster, place, tmp_path, until):
 
 @pytest.mark.validation
 def test_a_dead_node_costs_only_time(cluster, place, tmp_path, until):
-    """Daemon, job and task die at once; the job is queued again, and goes on from the checkpoint."""
-    path, out = place(steps=40_000_000, batches=1)
+    """Daemon, job and task die at once in the second launch; the third goes on from the checkpoint of the first."""
+    path, out = place(steps=4_000_000, batches=1)
     submit(path, out)
     home = out / "workspace" / "ramp-0000"
     until(lambda: has_begun(home), "the task is under way")
-    until(lambda: (home / "working" / "ramp" / "checkpoint").exists(), "it has a checkpoint", 900)
+    first = read_progress(home)["pid"]
+    assert cluster.succeeds("scancel", "--signal=USR1", "--batch", f"{cluster.number('ramp')}_0")
+    until(lambda: read_progress(home)["pid"] != first and has_begun(home), "it has come back")
     cluster.cut_power()
     cluster.start_node(cluster.stack)
     until(lambda: not cluster.jobs(), "the queue is empty", 1800)
     assert set(states(out, path).values()) == {State.DONE}
-    assert len(RunDirectory.open(home / "ramp").provenance["launches"]) == 2
+    assert len(RunDirectory.open(home / "ramp").provenance["launches"]) == 3
     assert numbers(home / "ramp") == undisturbed(path, tmp_path)
 
 
@@ -195,7 +197,7 @@ def test_what_fails_takes_along_only_what_waits_for_it(cluster, place, capsys, u
 
 @pytest.mark.validation
 def test_a_cancelled_job_leaves_its_checkpoint_and_the_queue(cluster, place, tmp_path, until):
-    path, out = place(steps=20_000_000, batches=1)
+    path, out = place(steps=4_000_000, batches=1)
     submit(path, out)
     home = out / "workspace" / "ramp-0000"
     until(lambda: has_begun(home), "the task is under way")
