@@ -34,8 +34,9 @@ preset = "reid"
 box_length = 12.0
 substrate = {particles = 80, relax_steps = 400}
 vapour = {slab_gap = 4.0}
+bulk_slab = [8.0, 14.0]
 injections = 24
-steps_per_injection = 1500
+steps_per_injection = 4000
 store_every = 1
 replicas = 2
 batch = 1

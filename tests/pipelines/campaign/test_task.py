@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import signal
+import time
 
 import pytest
 
@@ -10,6 +12,7 @@ from vitrify.md.protocols import loop
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import lock_directory
 from vitrify.md.store.rundir import RunDirectory
+from vitrify.pipelines.campaign import actions
 from vitrify.pipelines.campaign import perform as performing
 from vitrify.pipelines.campaign.campaign import parse_campaign
 from vitrify.pipelines.campaign.directory import begin
@@ -161,6 +164,24 @@ def test_no_permission_is_a_clear_line(out, capsys):
     said = capsys.readouterr().err
     assert "Permission denied" in said
     assert said.count("\n") == 1
+
+
+def test_what_has_no_checkpoints_leaves_at_once(campaign, out, monkeypatch, capsys):
+    for name in ("ramp-0000", "ramp-0001"):
+        perform("ramp", out / "workspace" / name)
+
+    def told_to_leave(work):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(30)
+
+    monkeypatch.setattr(actions, "ACTIONS", {**actions.ACTIONS, "analyze": told_to_leave})
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as ended:
+        main(["task", "curves", str(out / "workspace" / "curves")])
+    assert (ended.value.code, time.monotonic() - began < 20) == (85, True)
+    assert "terminated" in capsys.readouterr().err
+    assert not (out / "workspace" / "curves" / "error").exists()
+    assert states(out, campaign)["curves"] is not State.FAILED
 
 
 def test_nothing_is_done_twice_at_once(out, monkeypatch):
