@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version as installed
+import tomllib
 from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "vitrify"
 author = "The vitrify developers"
 copyright = "the vitrify developers, BSD-3-Clause"
-version = release = installed("vitrify")
+version = release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = [
     "myst_parser",

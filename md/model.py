@@ -179,8 +179,9 @@ def single_point(
         distance2[np.arange(distance2.shape[0]), np.arange(start, start + distance2.shape[0])] = np.inf
         pair = s[block, None], s[None]
         inside = distance2 < pairs.r_cut[pair] ** 2
-        energies[filled[block]] = half_energy(distance2, repulsion[pair], attraction[pair]).sum(axis=1, where=inside)
-        strength = np.where(inside, force_over_distance(distance2, repulsion[pair], attraction[pair]), 0.0)
+        law = 1 / distance2, repulsion[pair], attraction[pair]
+        energies[filled[block]] = half_energy(*law).sum(axis=1, where=inside)
+        strength = np.where(inside, force_over_distance(*law), 0.0)
         forces[filled[block]] = np.einsum("ij,ijk->ik", strength, separation)
         virials[filled[block]] = 0.5 * np.einsum("ij,ijk,ijk->i", strength, separation, separation)
     return SinglePoint(energies, forces, virials)

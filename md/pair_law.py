@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 real = np.float64
-"""The type of a distance, bound anew by compilers."""
+"""The type of what is computed with, bound anew by compilers."""
 
 
 class Coefficients(NamedTuple):
@@ -32,23 +32,21 @@ def coefficients(epsilon: np.ndarray, sigma: np.ndarray) -> Coefficients:
     return Coefficients(repulsion=48 * epsilon * sigma**12, attraction=24 * epsilon * sigma**6)
 
 
-def force_over_distance(r2, repulsion, attraction):
-    """``|F| / r`` of a pair at squared distance ``r2``.
+def force_over_distance(inverse2, repulsion, attraction):
+    """``|F| / r`` of a pair from 1 / r^2, which every caller has in other units before.
 
     >>> float(force_over_distance(1.0, *coefficients(1.0, 1.0)))
     24.0
     """
-    inverse2 = real(1) / r2
     inverse6 = inverse2 * inverse2 * inverse2
     return (repulsion * inverse6 - attraction) * inverse6 * inverse2
 
 
-def half_energy(r2, repulsion, attraction):
-    """Half of a pair's energy, each partner's share, not shifted.
+def half_energy(inverse2, repulsion, attraction):
+    """Half of a pair's energy, each partner's share, not shifted, from 1 / r^2.
 
-    >>> round(float(half_energy(2 ** (1 / 3), *coefficients(1.0, 1.0))), 12)  # at its minimum
+    >>> round(float(half_energy(2 ** (-1 / 3), *coefficients(1.0, 1.0))), 12)  # at its minimum
     -0.5
     """
-    inverse2 = real(1) / r2
     inverse6 = inverse2 * inverse2 * inverse2
     return (repulsion * inverse6 - real(2) * attraction) * inverse6 * real(1 / 24)

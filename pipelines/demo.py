@@ -15,8 +15,9 @@ from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.films.growth import deposit
 from vitrify.md.protocols.films.recipe import DepositionSpec
 from vitrify.md.store.rundir import RunDirectory
-from vitrify.pipelines.demo_learning import Bar, classify
-from vitrify.pipelines.demo_plan import FAST, FILMS, SLOW
+from vitrify.pipelines.demo_explanation import explain_one
+from vitrify.pipelines.demo_learning import Bar, classify, lesson_named
+from vitrify.pipelines.demo_plan import EXPLAINED, FAST, FILMS, SLOW
 from vitrify.pipelines.demo_report import tell
 
 
@@ -45,8 +46,11 @@ def demo(out: Path, *, bar: Bar, say: Callable[[str], None]) -> Path:
     taught = classify(out, bar)
     for one in (asked for positions in taught for asked in positions.evaluations):
         say(f"{one.title}: AUC {one.auc.value:.3f}" + ("" if one.learnt else ", its training part not learnt"))
+    model, data, asked = lesson_named(taught, EXPLAINED, out)
+    with bar("explain"):
+        explanation = explain_one(model, data, out / "explanation")
     report = out / "report.html"
-    tell(report, out / "analysis", runs, films, taught, view=look.name)
+    tell(report, out / "analysis", runs, films, taught, explained=(explanation, asked), view=look.name)
     return report
 
 

@@ -57,6 +57,16 @@ def classify(out: Path, bar: Bar) -> list[Class]:
     return found
 
 
+def lesson_named(taught: Sequence[Class], name: str, out: Path) -> tuple[Model, Dataset, Evaluation]:
+    """The model of a lesson, the set it was taught on, and how it does on the part of that set it has not seen."""
+    lesson = next(lesson for lesson in LESSONS if lesson.name == name)
+    own = next(one for one in taught if one.positions == lesson.taught[1])
+    model = next(model for model in own.models if model.name == name)
+    data = dataset(out, *lesson.taught)
+    asked = next(one for one in own.evaluations if (one.model, one.dataset) == (name, data.name))
+    return model, data, asked
+
+
 def dataset(out: Path, kt: float, positions: str) -> Dataset:
     """Liquids at ``kt`` and the glasses they became, of the fast ramp; split by replica."""
     path = out / "datasets" / f"kT{kt}-{positions}"

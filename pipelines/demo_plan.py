@@ -63,3 +63,6 @@ LESSONS = (
         asked=(NEAR_KT,),
     ),
 )
+
+EXPLAINED = "mpnn-inherent"
+"""The lesson whose network is asked what it looks at."""

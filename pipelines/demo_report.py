@@ -26,8 +26,10 @@ from vitrify.analysis.report.page import (
 )
 from vitrify.analysis.report.tables import read_contents, read_table
 from vitrify.analysis.statistics import mean_and_error
+from vitrify.learn.evaluate import Evaluation
 from vitrify.md.store.provenance import provenance
 from vitrify.md.store.rundir import RunDirectory
+from vitrify.pipelines.demo_explanation import explanation_section
 from vitrify.pipelines.demo_learning import Class, classifier_section
 from vitrify.pipelines.demo_plan import FAST, FILMS, FRAMES, PARTICLES, SLOW
 
@@ -39,6 +41,7 @@ def tell(
     films: RunDirectory,
     taught: Sequence[Class],
     *,
+    explained: tuple[Path, Evaluation] | None = None,
     view: str = "",
 ) -> None:
     """Write the report.
@@ -49,6 +52,7 @@ def tell(
         runs: the coolings.
         films: the run of the films.
         taught: classifiers, by the positions they were shown.
+        explained: directory of the explanation of one of them, and how that one does; None for no such section.
         view: name of a page of configurations beside the report, to be linked; "" for none.
     """
     seconds = sum(run.provenance["wall_time_s"] for run in [*runs, films])
@@ -60,6 +64,7 @@ def tell(
             structure_section(analysis, view),
             film_section(analysis, films),
             classifier_section(taught),
+            *([explanation_section(*explained)] if explained else []),
         ],
         summary=f"The two-dimensional Kob-Andersen mixture at laptop size, simulated in {seconds:.0f} s. "
         "Reduced Lennard-Jones units; energies per particle, truncated at the cut-off and not shifted.",

@@ -21,6 +21,7 @@ def test_the_wheel_holds_every_file(tmp_path):
     source = {path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()}
     assert built == {f"vitrify/{path.relative_to(ROOT)}" for path in source if "__pycache__" not in path.parts}
     assert "vitrify/analysis/report/view/page.html" in built
+    assert {f"vitrify/{folder}/py.typed" for folder in FOLDERS} <= built  # typed for those who use it
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

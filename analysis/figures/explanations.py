@@ -77,7 +77,9 @@ def groups_figure(groups: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray
     figure = Figure(figsize=(3.1 * len(groups) + 0.4, 3.1), layout="constrained")
     panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
     for axes, (title, by_species) in zip(panels, groups.items(), strict=True):
-        for number, (name, (value, mean, error)) in enumerate(by_species.items()):
+        for number, (name, points) in enumerate(by_species.items()):
+            gaps = np.flatnonzero(np.diff(points[0]) > 1) + 1  # no line between values that are not neighbours
+            value, mean, error = (np.insert(one.astype(np.float64), gaps, np.nan) for one in points)
             axes.errorbar(
                 value, mean, yerr=error, fmt=MARKERS[number] + "-", ms=5, lw=0.9, color=PALETTE[number], label=name
             )

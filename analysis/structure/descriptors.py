@@ -52,11 +52,13 @@ class Column:
         label: what a colour bar says, with its unit.
         measure: (N,) float64 of a configuration; NaN where it is not defined.
         whole: whether its values are whole numbers, which are drawn as classes.
+        positions: ``instant`` or ``inherent`` where it means something on those alone; "" for both.
     """
 
     label: str
     measure: Measure
     whole: bool = False
+    positions: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

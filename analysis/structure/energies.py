@@ -51,5 +51,5 @@ def energies_of_pairs(pairs: PairTable, near: Neighbours, species: np.ndarray) -
     """Pair energy of each particle (N,) from pairs that are there: all those within the longest cut-off, or more."""
     pair = species[near.i], species[near.j]
     repulsion, attraction = coefficients(pairs.epsilon, pairs.sigma)
-    energy = half_energy(near.distance**2, repulsion[pair], attraction[pair])
+    energy = half_energy(1 / near.distance**2, repulsion[pair], attraction[pair])
     return np.bincount(near.i, np.where(near.distance < pairs.r_cut[pair], energy, 0.0), minlength=len(species))

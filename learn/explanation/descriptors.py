@@ -46,10 +46,8 @@ def correlations(
             continue
         means = {f"mean_{kind}": float(values[label == number].mean()) for number, kind in enumerate(classes)}
         spread = np.sqrt(np.mean([values[label == number].var() for number in range(len(classes))]))
-        whole = within = (float("nan"),) * 3
-        if np.ptp(values) > 0:
-            whole = rank_correlation(values, logit)
-            within = rank_correlation(ranks_within(values, label), ranks_within(logit, label))
+        whole = rank_correlation(values, logit)
+        within = rank_correlation(ranks_within(values, label), ranks_within(logit, label))
         rows.append(
             {
                 "descriptor": name,
@@ -72,14 +70,19 @@ def correlations(
 def rank_correlation(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
     """Spearman's rank correlation with its interval, by Fisher's transformation.
 
-    There is no interval, NaN, for fewer than four numbers, or where ranks agree in full.
+    There is no interval, NaN, for fewer than four numbers, or where ranks agree in full; and no correlation of numbers
+    that are all the same.
 
     Source: D. G. Bonett and T. A. Wright, Psychometrika 65, 23 (2000), for the standard error.
 
     >>> r, low, high = rank_correlation(np.arange(20.0) ** 3, np.arange(20.0) // 2)
     >>> low > 0.95, high < 1.0
     (True, True)
+    >>> rank_correlation(np.ones(5), np.arange(5.0))
+    (nan, nan, nan)
     """
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return (float("nan"),) * 3
     r = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
     if len(x) < 4 or not abs(r) < 1 - 1e-12:
         return r, float("nan"), float("nan")

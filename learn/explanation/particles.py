@@ -56,8 +56,13 @@ def knows_particles(classifier: Classifier) -> bool:
     return hasattr(classifier.module(), "particle_numbers") or sees_pictures(classifier)
 
 
-def model_columns(classifier: Classifier, name: str) -> Mapping[str, Column]:
+def model_columns(classifier: Classifier, name: str, positions: str = "") -> Mapping[str, Column]:
     """The columns of a network as the page of ``vitrify view`` takes them, ``NAME: contribution`` and so on.
+
+    Args:
+        classifier: the network.
+        name: of the model.
+        positions: ``instant`` or ``inherent``, those it was trained on: others have no columns; "" for all.
 
     Raises:
         ValueError: for a kind that says nothing of single particles.
@@ -75,6 +80,6 @@ def model_columns(classifier: Classifier, name: str) -> Mapping[str, Column]:
                 last[:] = [(around, particle_numbers(classifier, seen))]
             return last[0][1][what][0]
 
-        return Column(label=f"{name}: {LABELS[what]}", measure=measure)
+        return Column(label=f"{name}: {LABELS[what]}", measure=measure, positions=positions)
 
     return {f"{name}: {what}": column(what) for what in KNOWN[classifier.architecture.name]}

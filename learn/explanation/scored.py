@@ -41,7 +41,7 @@ class Scored:
 
     @cached_property
     def descriptors(self) -> dict[str, np.ndarray]:
-        """Every descriptor of every configuration, (C,) each; see :func:`descriptor_table`."""
+        """Every descriptor of every configuration, (C,) each, and its E_IS as ``inherent_energy``."""
         return descriptor_table(self.configurations)
 
     @property

@@ -13,7 +13,9 @@ How it fits together, in the order in which a campaign goes through it::
     directory.py   the campaign's directory: ``campaign.toml`` as it was when it began, ``workspace/`` with the tasks;
     actions.py     what a task does, by the verbs of the command line as plain functions;
     perform.py     ``vitrify task STAGE DIR``: one task, alone in its directory, whole or not at all;
-    state.py       what became of every task, from its directory alone.
+    state.py       what became of every task, from its directory alone;
+    work.py        how much a task is, counted by hand; rates.py: how fast a device is; plan.py: both together;
+    local.py       ``vitrify campaign run``: tasks on the cores or GPUs of this machine; status.py: how far it is.
 
 The contract, which any scheduler can hold. ``DIR`` is ``workspace/<task>``. A task of a stage with replicas is a batch
 of them, ``<stage>-<batch>``, with its place (``first_replica``) and its seed in the spec in its ``task.json``; all

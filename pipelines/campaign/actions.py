@@ -234,13 +234,19 @@ def report(work: Work) -> None:
     from vitrify.analysis.report.chapters import write_chapters
     from vitrify.md.store.product import whole_directory
     from vitrify.pipelines.campaign.directory import PAGE
+    from vitrify.pipelines.campaign.published import write_published
 
     told = [path for stage in work.task.inputs for path in work.products(stage)]
-    with whole_directory(work.out, PAGE) as directory:
+    with whole_directory(work.out, PAGE, folders=(PUBLISHED,)) as directory:
+        if write_published(told, directory / PUBLISHED):
+            told.insert(0, directory / PUBLISHED)
         write_chapters(told, directory / PAGE, title=work.asked["title"])
         page = (directory / PAGE).read_bytes()
     write_atomically(work.home.parent.parent / PAGE, page)
 
+
+PUBLISHED = "published"
+"""Folder of a report with what was found beside what was published."""
 
 ACTIONS: Mapping[str, Callable[[Work], None]] = {
     "cool": mixture,

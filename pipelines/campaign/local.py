@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,13 +19,11 @@ from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import lock_directory, write_atomically
 from vitrify.pipelines.campaign.campaign import Campaign
 from vitrify.pipelines.campaign.directory import begin, task_directory
-from vitrify.pipelines.campaign.perform import read_progress
+from vitrify.pipelines.campaign.perform import disk_may_be_full, read_progress
 from vitrify.pipelines.campaign.plan import duration, weights
 from vitrify.pipelines.campaign.state import State, survey
-from vitrify.pipelines.campaign.tasks import ERROR, LOG, WAITS, WORKING, Task, product
+from vitrify.pipelines.campaign.tasks import ERROR, LOG, PROGRAM, WAITS, Task, newest, product
 from vitrify.pipelines.stopping import UNFINISHED
-
-PROGRAM = (sys.executable, "-c", "from vitrify.pipelines.cli import main; main()")
 
 RETRIES = 3
 """Launches of a task in a row that may end without a new checkpoint before it counts as failed."""
@@ -34,8 +31,8 @@ RETRIES = 3
 POLL, LOOK = 0.1, 2.0
 """Seconds between two looks at the processes, and at how far they are."""
 
-PERMANENT = frozenset({"checkpoint", "training.npz", "DONE"})
-"""Files in a task's directory that a later launch goes on from; a new one is progress."""
+REFUSED = 2
+"""Exit status of a command that says in a line what is wrong: to begin it again would change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,14 +211,15 @@ class Runner:
             self.say(f"{task.name} done in {duration(time.monotonic() - launch.began)} {self.so_far()}")
             return
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
-        if status not in (WAITS, UNFINISHED) and status >= 0 and (home / ERROR).is_file():
-            self.fail(task, (home / ERROR).read_text(errors="replace").strip())
+        if status == REFUSED or (status > 0 and status not in (WAITS, UNFINISHED) and (home / ERROR).is_file()):
+            self.fail(task, kept_error(home))
             return
         fruitless = 0 if newest(home) > launch.before else self.fruitless.get(task.name, 0) + 1
         self.fruitless[task.name] = fruitless
         if fruitless > self.retries:
             reason = f"ended with {how}, {fruitless} launches in a row without progress; see {home / LOG}"
-            write_atomically(home / ERROR, f"{reason}\n")
+            with disk_may_be_full():
+                write_atomically(home / ERROR, f"{reason}\n")
             self.fail(task, reason)
         else:
             self.say(f"{task.name} ended with {how}, and begins again where its checkpoint is")
@@ -315,15 +313,12 @@ def is_driven(out: Path) -> bool:
     return False
 
 
-def newest(home: Path) -> int:
-    """When the newest file that a launch of a task can go on from was written; 0 where there is none [ns]."""
-    found = [0]
-    for folder in (home / WORKING, home / "models"):
-        for path in folder.rglob("*"):
-            if path.name in PERMANENT:
-                with suppress(FileNotFoundError):
-                    found.append(path.stat().st_mtime_ns)
-    return max(found)
+def kept_error(home: Path) -> str:
+    """The error of a task, or the last line of its log where the disk had no room for another file."""
+    for path in (home / ERROR, home / LOG):
+        if path.is_file() and (lines := path.read_text(errors="replace").split("\n")[:-1]):
+            return lines[-1]
+    return f"ended with exit status {REFUSED}"
 
 
 def devices_of(kind: str, count: int | None) -> Devices:

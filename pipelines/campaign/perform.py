@@ -73,7 +73,7 @@ def perform(
         except Unfinished:
             raise
         except Exception as error:
-            with _disk_may_be_full():
+            with disk_may_be_full():
                 write_atomically(directory / ERROR, f"{describe(error)}\n")
             raise
     return there
@@ -158,7 +158,7 @@ def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
     def write() -> None:
         facts["seconds"] = facts["earlier"] + time.time() - facts["began"]
         partial = directory / f"{PROGRESS}.partial"
-        with _disk_may_be_full():
+        with disk_may_be_full():
             partial.write_text(json.dumps(facts))
             partial.replace(directory / PROGRESS)
 
@@ -193,7 +193,7 @@ def read_progress(directory: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _disk_may_be_full() -> Iterator[None]:
+def disk_may_be_full() -> Iterator[None]:
     """Pass over what cannot be written where the disk is full: a sign of life is worth no run."""
     try:
         yield

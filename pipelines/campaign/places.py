@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vitrify.md.store.address import Address
 from vitrify.pipelines.campaign.simulating import FILMS, RUNS, film_spec, mixture_spec
 from vitrify.pipelines.campaign.tables import Outline
 from vitrify.pipelines.campaign.tasks import Stage
@@ -32,13 +33,12 @@ def place_of(key: str, text: str, outline: Outline) -> list[Place]:
     Raises:
         ValueError: for a stage that is not there, or one that stores nothing near the temperature.
     """
-    name, at, temperature = text.rpartition("@")
+    address = Address.parse(text)
     try:
-        kt = float(temperature)
-    except ValueError:
-        kt = float("nan")
-    if not at or not name or not (np.isfinite(kt) and kt > 0):
-        raise ValueError(f"{key}: got {text!r}, expected STAGE@kT such as ramp-2e5@0.05")
+        kt = address.kt
+    except ValueError as error:
+        raise ValueError(f"{key}: got {text!r}, expected STAGE@kT such as ramp-2e5@0.05") from error
+    name = str(address.path)
     return [Place(stage=stage, kt=kt, frames=stored_at(key, stage, kt)) for stage in outline.refer(key, name, *RUNS)]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitrify.pipelines.commands import cluster, release
 from vitrify.pipelines.options import CheckpointEvery, TimeLimit, number
 from vitrify.pipelines.stopping import stoppable
 
@@ -34,6 +36,8 @@ def register(app: typer.Typer) -> None:
     campaign.command()(plan)
     campaign.command()(run)
     campaign.command()(status)
+    cluster.add_to(campaign)
+    release.add_to(campaign)
     app.add_typer(campaign, name="campaign")
 
 
@@ -183,11 +187,13 @@ def task(
     begin yet, an input is missing or another process is at it. Anything else: an error, its one line kept in DIR/error.
     """
     from vitrify.pipelines.campaign.perform import NotYet, perform
-    from vitrify.pipelines.campaign.tasks import WAITS
+    from vitrify.pipelines.campaign.tasks import CHECKPOINTED, WAITS, read_task
     from vitrify.pipelines.cli import line
-    from vitrify.pipelines.stopping import orphaned
+    from vitrify.pipelines.stopping import Stop, orphaned
 
-    with stoppable(time_limit) as stop:
+    # What writes no checkpoints leaves at once, as every command does outside of stoppable; it loses its time alone.
+    keeps = read_task(directory).action in CHECKPOINTED
+    with stoppable(time_limit) if keeps else nullcontext(Stop()) as stop:
         leave = orphaned(stop, leave_with) if leave_with else stop
         try:
             there = perform(stage, directory, stop=leave, checkpoint_every=checkpoint_every, describe=line)

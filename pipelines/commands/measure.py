@@ -166,7 +166,7 @@ def view(
     title: Annotated[str, typer.Option(help="Title of the page [the names of the runs].")] = "",
     model: Annotated[
         Path | None,
-        typer.Option(help="A cnn or mpnn: what each particle contributes to its score, as columns.", metavar="MODEL"),
+        typer.Option(help="A network: what each particle contributes to its score, as columns.", metavar="MODEL"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
 ) -> None:
@@ -203,7 +203,7 @@ def _columns(model: Path | None) -> dict[str, Column]:
     from vitrify.learn.explanation.particles import model_columns
 
     opened = open_model(model)
-    return {**COLUMNS, **model_columns(opened.classifier, opened.name)}
+    return {**COLUMNS, **model_columns(opened.classifier, opened.name, opened.training.dataset["positions"])}
 
 
 def report(

@@ -1,12 +1,16 @@
 """Configurations that came from another program go wherever a run's own go."""
 
 import csv
+from pathlib import Path
 
+import gsd.hoomd
 import numpy as np
 import pytest
 
 from vitrify.md.store.rundir import RunDirectory
 from vitrify.pipelines.cli import main
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "lammps"
 
 
 def vitrify(*arguments):
@@ -51,6 +55,40 @@ def test_imported_configurations_are_analysed_learnt_from_looked_at_cooled_and_e
     imported = RunDirectory.open(run)
     assert np.isfinite(imported.table["pressure"]).all()
     assert imported.table["converged"].all()
+
+
+def test_a_model_judges_what_lammps_made(files, tmp_path):
+    """LAMMPS's inherent structure, in a file as a converter leaves it, through ``import`` and ``predict``.
+
+    A model of the energy alone gives the probability that follows by hand from its weights and the energy LAMMPS found.
+    """
+    ours, theirs, model = tmp_path / "ours", tmp_path / "theirs", tmp_path / "model"
+    assert vitrify("import", *files, "--inherent", "--kt", "1.0,0.1", "--out", ours) == 0
+    classes = "--liquid", f"{ours}@1.0", "--glass", f"{ours}@0.1"
+    assert vitrify("dataset", *classes, "--positions", "inherent", "--out", tmp_path / "data") == 0
+    assert vitrify("train", "linear", tmp_path / "data", "--set", "features=energy", "--out", model) == 0
+
+    with np.load(REFERENCE / "inherent_N1080.npz") as held:
+        frame = gsd.hoomd.Frame()
+        frame.configuration.box = [*held["box"], 1, 0, 0, 0]
+        frame.particles.N, frame.particles.types = len(held["types"]), ["1", "2"]
+        frame.particles.typeid = held["types"]
+        frame.particles.position = np.column_stack([held["positions"], np.zeros(len(held["types"]))])
+        energy = held["energies"].mean()
+    with gsd.hoomd.open(str(tmp_path / "lammps.gsd"), "w") as file:
+        file.append(frame)
+    given = "--species", "A=1,B=2", "--kt", "0.1", "--inherent"
+    assert vitrify("import", tmp_path / "lammps.gsd", *given, "--out", theirs) == 0
+    assert RunDirectory.open(theirs).table["inherent_energy"][0] == pytest.approx(energy, abs=1e-6)
+    table = tmp_path / "table.csv"
+    assert vitrify("predict", model, f"{theirs}@0.1", "--table", table) == 0
+    with np.load(model / "weights.npz") as held:
+        feature = (energy - held["scaling/mean"]) / held["scaling/spread"]
+        logits = feature @ held["weights/dense/kernel"] + held["weights/dense/bias"]
+    with open(table, newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["p_glass"]) == pytest.approx(1 / (1 + np.exp(logits[0] - logits[1])), abs=1e-4)
+    assert 0.001 < float(row["p_glass"]) < 0.999
 
 
 def test_what_cannot_be_imported_is_one_line(files, tmp_path, capsys):

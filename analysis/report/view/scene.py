@@ -178,7 +178,10 @@ def _loaded(
 ) -> tuple[Configuration, dict[str, np.ndarray]]:
     """A configuration and its columns; in a process of its own, where there are many."""
     configuration = opened(path).configuration(place.replica, place.frame, inherent=place.kind == "inherent")
-    return configuration, _measured(configuration, pairs, columns)
+    known = {name: column for name, column in columns.items() if column.positions in ("", place.kind)}
+    measured = _measured(configuration, pairs, known)
+    unknown = np.full(len(configuration.species), np.nan, dtype=np.float32)
+    return configuration, {name: measured.get(name, unknown) for name in columns}
 
 
 def _measured(configuration: Configuration, pairs: PairTable, columns: Mapping[str, Column]) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitrify.md.engines.replica.forces import external_forces, pair_forces
-from vitrify.md.engines.replica.neighbours import list_neighbours, sort_particles, stayed
+from vitrify.md.engines.replica.neighbours import is_near, list_neighbours, sort_particles, stayed
 from vitrify.md.engines.replica.serial import all_lanes, barrier, fixed, lane, lanes, real, total
 from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST
 from vitrify.md.engines.replica.thermostat import rescaling
@@ -23,29 +23,23 @@ def all_forces(particles, neighbours, box, pairs, externals):
     external_forces(particles, box, externals)
 
 
-def slow_enough(particles, half_step, fastest2):
-    """Whether every squared speed after the next half kick is a number up to ``fastest2``."""
-    slow, own = 0, 0
-    for i in range(lane(), len(particles.slot), lanes()):
-        vx = particles.vx[i] + half_step * particles.fx[i]
-        vy = particles.vy[i] + half_step * particles.fy[i]
-        slow += 1 if vx * vx + vy * vy <= fastest2 else 0
-        own += 1
-    return all_lanes(slow == own)
-
-
-def kick_and_drift(particles, box, time_step):
-    """Half a kick and the whole drift of velocity Verlet."""
+def kick_and_drift(particles, box, time_step, slack2):
+    """Half a kick and the whole drift of velocity Verlet; whether all have ``stayed`` afterwards."""
     half_step = real(0.5) * time_step
     steps_x, steps_y = time_step / box.scale_x, time_step / box.scale_y
+    near, own = 0, 0
     for i in range(lane(), len(particles.slot), lanes()):
         vx = particles.vx[i] + half_step * particles.fx[i]
         vy = particles.vy[i] + half_step * particles.fy[i]
+        x = fixed(particles.x[i] + nearest(vx * steps_x))
+        y = fixed(particles.y[i] + nearest(vy * steps_y))
         particles.vx[i] = vx
         particles.vy[i] = vy
-        particles.x[i] = fixed(particles.x[i] + nearest(vx * steps_x))
-        particles.y[i] = fixed(particles.y[i] + nearest(vy * steps_y))
-    barrier()
+        particles.x[i] = x
+        particles.y[i] = y
+        near += is_near(x, y, particles, i, box, slack2)
+        own += 1
+    return all_lanes(near == own)
 
 
 def nearest(steps):
@@ -75,13 +69,24 @@ def shared_factor(bath, step, twice_kinetic, scratch):
     return factor
 
 
-def rescale(particles, factor, member):
-    """Scale the velocities of the thermostat group."""
+def rescale(particles, factor, member, half_step, fastest2):
+    """Scale the velocities of the thermostat group.
+
+    Returns:
+        Whether every squared speed after the next half kick is a number up to ``fastest2``. They are counted, as in
+        ``stayed``, since compilers make no vectors of a maximum.
+    """
+    slow, own = 0, 0
     for i in range(lane(), len(particles.slot), lanes()):
         scale = factor if member[particles.species[i]] > real(0) else real(1)
-        particles.vx[i] *= scale
-        particles.vy[i] *= scale
-    barrier()
+        vx, vy = scale * particles.vx[i], scale * particles.vy[i]
+        particles.vx[i] = vx
+        particles.vy[i] = vy
+        vx += half_step * particles.fx[i]
+        vy += half_step * particles.fy[i]
+        slow += 1 if vx * vx + vy * vy <= fastest2 else 0
+        own += 1
+    return all_lanes(slow == own)
 
 
 def inside(particles, box):
@@ -117,20 +122,21 @@ def integrate_replica(
             due = not stayed(particles, box, slack2)
             continue
         all_forces(particles, neighbours, box, pairs, externals)
+        factor = real(1)
         if moved:
             twice_kinetic = kick(particles, half_step, bath.member, scratch)
             if bath.freedom > 0:
-                rescale(particles, shared_factor(bath, step, twice_kinetic, scratch), bath.member)
+                factor = shared_factor(bath, step, twice_kinetic, scratch)
+        slow = rescale(particles, factor, bath.member, half_step, fastest * fastest)
         if step == start + steps:
             return DONE, step
-        if not slow_enough(particles, half_step, fastest * fastest):
+        if not slow:
             return TOO_FAST, step
-        kick_and_drift(particles, box, time_step)
+        due = not kick_and_drift(particles, box, time_step, slack2)
         step += 1
         moved = True
         if box.limit > 0 and not inside(particles, box):
             return LOST, step
-        due = not stayed(particles, box, slack2)
 
 
 def go_to(particles, current_x, current_y):

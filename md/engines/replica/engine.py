@@ -12,7 +12,7 @@ import numpy as np
 
 from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Measured, Minimized, Thermostat
 from vitrify.md.engines.replica import tuning
-from vitrify.md.engines.replica.cpu import Cpu
+from vitrify.md.engines.replica.cpu import NARROWEST, WIDEST, Cpu, vector_bytes
 from vitrify.md.engines.replica.graphics import gpu_is_there, gpu_name
 from vitrify.md.engines.replica.layout import Outcome, Task
 from vitrify.md.engines.replica.state import LOST, MOST_LANES, TOO_FAST
@@ -40,6 +40,9 @@ SKIN = 0.5
 LANES = 512
 """Default threads of a GPU block."""
 
+SETTINGS = (*tuning.SETTINGS, "vector_bytes")
+"""What a run keeps to go on bit for bit, by the names of the engine's fields."""
+
 TUNING_STEPS = 2000
 """Time steps of each trial of ``ReplicaEngine.tuned``."""
 
@@ -52,8 +55,8 @@ class ReplicaEngine:
     """Molecular dynamics of many small systems side by side: a replica is a CPU thread or a GPU block.
 
     Dynamics run in single precision on 32-bit fixed-point coordinates; minimisation, energies and forces in double
-    precision on 64-bit ones. What comes out is a function of the ensemble, ``skin`` and the device: neither the number
-    of threads nor where a run was cut into segments changes a bit of it.
+    precision on 64-bit ones. What comes out is a function of the ensemble, the settings and the device: neither the
+    number of threads nor where a run was cut into segments changes a bit of it.
 
     Attributes:
         pairs: the pair table.
@@ -63,6 +66,8 @@ class ReplicaEngine:
             process may use.
         skin: by how much the neighbour list reaches beyond the cut-off [sigma_AA].
         lanes: threads of a GPU block.
+        vector_bytes: CPU registers that the program is made for: 64 (16 particles side by side in single precision, 8
+            in double) or 32; None for what the processor has, or the environment's VITRIFY_VECTOR_BYTES.
         name: "replica".
         cpu: what energies and forces are computed on.
         processor: what replicas run on.
@@ -79,6 +84,7 @@ class ReplicaEngine:
     threads: int | None = None
     skin: float = SKIN
     lanes: int = LANES
+    vector_bytes: int | None = None
     name: str = "replica"
     cpu: Cpu = field(init=False, repr=False, compare=False)
     processor: Cpu | Gpus = field(init=False, repr=False, compare=False)
@@ -96,7 +102,11 @@ class ReplicaEngine:
         device = self.device
         if device == "auto":
             device = "gpu" if gpu_is_there() else "cpu"
-        cpu = Cpu(threads)
+        registers = vector_bytes() if self.vector_bytes is None else self.vector_bytes
+        if registers not in (WIDEST, NARROWEST):
+            raise ValueError(f"vector_bytes: got {registers}, expected {WIDEST} or {NARROWEST}")
+        cpu = Cpu(threads, registers)
+        object.__setattr__(self, "vector_bytes", registers)
         object.__setattr__(self, "device", device)
         object.__setattr__(self, "threads", threads)
         object.__setattr__(self, "cpu", cpu)
@@ -106,6 +116,16 @@ class ReplicaEngine:
     def splits_exactly(self) -> bool:
         """True: n steps and n more are 2n bit for bit."""
         return True
+
+    @property
+    def replicas_at_once(self) -> int:
+        """Two for each thread of a CPU, since some take longer than others, or two blocks for each GPU processor."""
+        return 2 * self.threads if isinstance(self.processor, Cpu) else self.processor.replicas_at_once
+
+    def beside(self, replicas: int) -> ReplicaEngine | None:
+        """This engine on the threads that ``replicas`` leave idle, the same bit for bit; None where there are none."""
+        idle = self.threads - replicas if isinstance(self.processor, Cpu) else 0
+        return replace(self, threads=idle) if idle > 0 else None
 
     @property
     def most_particles(self) -> int | None:
@@ -118,7 +138,7 @@ class ReplicaEngine:
     @property
     def settings(self) -> dict[str, float]:
         """What a run must keep to go on bit for bit; its provenance holds it."""
-        return {name: getattr(self, name) for name in tuning.SETTINGS}
+        return {name: getattr(self, name) for name in SETTINGS}
 
     @property
     def hardware(self) -> str:
@@ -129,7 +149,7 @@ class ReplicaEngine:
 
     def with_settings(self, settings: Mapping[str, Any]) -> ReplicaEngine:
         """This engine with the settings of another; entries that are no settings of this kind are passed over."""
-        return replace(self, **{name: settings[name] for name in tuning.SETTINGS if name in settings})
+        return replace(self, **{name: settings[name] for name in SETTINGS if name in settings})
 
     def as_tuned(self, particles: int) -> ReplicaEngine:
         """This engine with what :meth:`tuned` has found fastest here for that many particles; itself where nothing."""

@@ -24,7 +24,7 @@ def pair_forces(particles, neighbours, box, pairs):
                 dx = real(fixed(x - particles.x[j])) * box.scale_x
                 dy = real(fixed(y - particles.y[j])) * box.scale_y
                 r2 = dx * dx + dy * dy
-                strength = force_over_distance(r2, repulsion, attraction) if r2 < cutoff2 else real(0)
+                strength = force_over_distance(real(1) / r2, repulsion, attraction) if r2 < cutoff2 else real(0)
                 fx += strength * dx
                 fy += strength * dy
         particles.fx[i] = fx
@@ -63,8 +63,9 @@ def pair_sums(particles, neighbours, box, pairs, energies, virials):
                 dx = real(fixed(x - particles.x[j])) * box.scale_x
                 dy = real(fixed(y - particles.y[j])) * box.scale_y
                 r2 = dx * dx + dy * dy
-                energy += half_energy(r2, repulsion, attraction) if r2 < cutoff2 else real(0)
-                virial += r2 * force_over_distance(r2, repulsion, attraction) if r2 < cutoff2 else real(0)
+                inverse2 = real(1) / r2
+                energy += half_energy(inverse2, repulsion, attraction) if r2 < cutoff2 else real(0)
+                virial += r2 * force_over_distance(inverse2, repulsion, attraction) if r2 < cutoff2 else real(0)
         energies[i] = energy
         virials[i] = real(0.5) * virial
     barrier()

@@ -172,10 +172,10 @@ def grid_arrays(particles: int, box: Box, precision: Precision) -> Grid:
 
 
 def block_neighbour_arrays(blocks: int, width: int, species: int, room: int, precision: Precision) -> BlockNeighbours:
-    """Neighbour lists of ``room`` entries for each block and species; ids take 16 bits where they can."""
+    """Neighbour lists of ``room`` entries for each block; ids take 16 bits where they can."""
     parameters = [np.empty((blocks, species, width), precision.real) for _ in range(4)]
     ids = np.uint16 if blocks * width <= 1 << 16 else np.uint32
-    return BlockNeighbours(np.zeros((blocks, species), np.int32), np.empty((blocks, species, room), ids), *parameters)
+    return BlockNeighbours(np.zeros(blocks, np.int32), np.empty((blocks, room), ids), *parameters)
 
 
 def external_arrays(externals: Sequence[External], row: int, geometry: Geometry) -> Externals:

@@ -158,9 +158,15 @@ def list_neighbours(particles, neighbours, grid, box, pairs):
 
 def stayed(particles, box, slack2):
     """Whether no particle has moved further than the root of ``slack2`` since the last build."""
-    furthest = real(0)
+    near, own = 0, 0
     for i in range(lane(), len(particles.slot), lanes()):
-        dx = real(fixed(particles.x[i] - particles.built_x[i])) * box.scale_x
-        dy = real(fixed(particles.y[i] - particles.built_y[i])) * box.scale_y
-        furthest = max(furthest, dx * dx + dy * dy)
-    return all_lanes(furthest <= slack2)
+        near += is_near(particles.x[i], particles.y[i], particles, i, box, slack2)
+        own += 1
+    return all_lanes(near == own)
+
+
+def is_near(x, y, particles, i, box, slack2):
+    """1 where ``x``, ``y`` is within the root of ``slack2`` of where particle ``i`` was at the last build, else 0."""
+    dx = real(fixed(x - particles.built_x[i])) * box.scale_x
+    dy = real(fixed(y - particles.built_y[i])) * box.scale_y
+    return 1 if dx * dx + dy * dy <= slack2 else 0

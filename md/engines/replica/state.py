@@ -55,10 +55,10 @@ class Neighbours(NamedTuple):
 
 
 class BlockNeighbours(NamedTuple):
-    """A list by block of particles side by side and species of the neighbour; see blocks.py."""
+    """A list by block of particles side by side; see blocks.py."""
 
-    count: np.ndarray  # (blocks, S)
-    ids: np.ndarray  # (blocks, S, room)
+    count: np.ndarray  # (blocks,)
+    ids: np.ndarray  # (blocks, room)
     reach2: np.ndarray  # (blocks, S, WIDTH) pair parameters of the block's particles with each species
     cutoff2: np.ndarray
     repulsion: np.ndarray

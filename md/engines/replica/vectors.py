@@ -1,7 +1,8 @@
-"""Short vectors for Numba on the CPU: eight particles side by side in one register.
+"""Short vectors for Numba on the CPU: a few particles side by side in one register.
 
 LLVM does not vectorise a loop over particles around a loop over their neighbours, so the vectors are spelt out here, as
-an LLVM vector type with the usual operators. LLVM maps them to whatever registers the processor has.
+an LLVM vector type with the usual operators. LLVM maps them to whatever registers the processor has. How many numbers
+a new vector has is given to ``load``, ``splat`` and ``places`` as a constant; all else follows from its operands.
 """
 
 from __future__ import annotations
@@ -14,16 +15,13 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 
-WIDTH = 8
-"""Particles side by side: measured best on AVX2 and AVX-512, see README.md."""
-
 
 class Vector(types.Type):
-    """``WIDTH`` numbers of one type; of booleans, a mask."""
+    """``width`` numbers of one type; of booleans, a mask."""
 
-    def __init__(self, element: types.Type):
-        self.element = element
-        super().__init__(f"Vector({element}, {WIDTH})")
+    def __init__(self, element: types.Type, width: int):
+        self.element, self.width = element, width
+        super().__init__(f"Vector({element}, {width})")
 
 
 @register_model(Vector)
@@ -32,56 +30,68 @@ class VectorModel(models.PrimitiveModel):
 
     def __init__(self, manager, vector):
         element = ir.IntType(1) if vector.element is types.boolean else manager[vector.element].get_value_type()
-        super().__init__(manager, vector, ir.VectorType(element, WIDTH))
+        super().__init__(manager, vector, ir.VectorType(element, vector.width))
 
 
 def instruction(function: Callable) -> Any:
     """Numba's ``intrinsic``; callers do not pass the typing context that type checkers would ask them for."""
-    return intrinsic(function)
+    return intrinsic(prefer_literal=True)(function)
 
 
-def spread(builder, value):
+def spread(builder, value, width):
     """An LLVM vector with ``value`` in every place."""
-    vector = ir.VectorType(value.type, WIDTH)
+    vector = ir.VectorType(value.type, width)
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    order = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+    order = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), order)
 
 
 @instruction
-def splat(typing, value):
-    """``value`` in every place."""
+def splat(typing, value, width):
+    """``value`` in each of ``width`` places."""
 
     def generate(context, builder, signature, arguments):
-        return spread(builder, arguments[0])
+        return spread(builder, arguments[0], width.literal_value)
 
-    return Vector(value)(value), generate
+    number = types.unliteral(value)
+    return Vector(number, width.literal_value)(number, width), generate
+
+
+@instruction
+def splat_like(typing, value, vector):
+    """``value`` in every place of a vector as wide as ``vector``."""
+
+    def generate(context, builder, signature, arguments):
+        return spread(builder, arguments[0], vector.width)
+
+    number = types.unliteral(value)
+    return Vector(number, vector.width)(number, vector), generate
 
 
 def pointer(context, builder, array_type, array, index):
-    """Where ``array[index:index + WIDTH]`` begins."""
+    """Where a vector of ``array`` begins."""
     values = context.make_array(array_type)(context, builder, array)
     return builder.gep(values.data, [index])
 
 
 @instruction
-def load(typing, array, index):
-    """``array[index:index + WIDTH]`` of a contiguous array."""
+def load(typing, array, index, width):
+    """``array[index:index + width]`` of a contiguous array."""
 
     def generate(context, builder, signature, arguments):
-        array, index = arguments
+        array, index, _ = arguments
         vector = context.get_value_type(signature.return_type)
         place = pointer(context, builder, signature.args[0], array, index)
         result = builder.load(builder.bitcast(place, vector.as_pointer()))
         result.align = vector.element.get_abi_alignment(context.target_data)
         return result
 
-    return Vector(array.dtype)(array, types.intp), generate
+    return Vector(array.dtype, width.literal_value)(array, types.intp, width), generate
 
 
 @instruction
 def store(typing, array, index, value):
-    """``array[index:index + WIDTH] = value``."""
+    """``array[index:index + width] = value`` of a vector of ``width`` places."""
 
     def generate(context, builder, signature, arguments):
         array, index, value = arguments
@@ -100,7 +110,7 @@ def convert(typing, value, like):
     def generate(context, builder, signature, arguments):
         return builder.sitofp(arguments[0], context.get_value_type(signature.return_type))
 
-    return Vector(like)(value, like), generate
+    return Vector(like, value.width)(value, like), generate
 
 
 @instruction
@@ -118,20 +128,20 @@ def any_of(typing, mask):
     """Whether ``mask`` is true anywhere."""
 
     def generate(context, builder, signature, arguments):
-        bits = builder.bitcast(arguments[0], ir.IntType(WIDTH))
+        bits = builder.bitcast(arguments[0], ir.IntType(mask.width))
         return builder.icmp_unsigned("!=", bits, bits.type(0))
 
     return types.boolean(mask), generate
 
 
 @instruction
-def places(typing, like):
-    """0, 1, 2, ... as vector of the integer type of ``like``."""
+def places(typing, like, width):
+    """0, 1, 2, ... up to ``width`` as vector of the integer type of ``like``."""
 
     def generate(context, builder, signature, arguments):
-        return ir.Constant(context.get_value_type(signature.return_type), list(range(WIDTH)))
+        return ir.Constant(context.get_value_type(signature.return_type), list(range(width.literal_value)))
 
-    return Vector(like)(like), generate
+    return Vector(like, width.literal_value)(like, width), generate
 
 
 def arithmetic(integer: str, floating: str):
@@ -158,7 +168,7 @@ def comparison(symbol: str):
             compare = builder.fcmp_ordered if isinstance(a.element, types.Float) else builder.icmp_signed
             return compare(symbol, *arguments)
 
-        return Vector(types.boolean)(a, b), generate
+        return Vector(types.boolean, a.width)(a, b), generate
 
     return of_two
 
@@ -171,9 +181,9 @@ def overload_operator(symbol, of_two):
         if isinstance(a, Vector) and isinstance(b, Vector):
             return lambda a, b: of_two(a, b)
         if isinstance(a, Vector) and isinstance(b, types.Number):
-            return lambda a, b: of_two(a, splat(b))
+            return lambda a, b: of_two(a, splat_like(b, a))
         if isinstance(b, Vector) and isinstance(a, types.Number):
-            return lambda a, b: of_two(splat(a), b)
+            return lambda a, b: of_two(splat_like(a, b), b)
         return None
 
 

@@ -11,10 +11,10 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from vitrify.analysis.report.view.packing import column_scale, pack_column, pack_positions
+from vitrify.analysis.report.view.packing import MISSING, column_scale, pack_column, pack_positions
 from vitrify.analysis.report.view.page import SCRIPTS, html, summary, write_view
 from vitrify.analysis.report.view.scene import places, scene
-from vitrify.analysis.structure.descriptors import particle_columns
+from vitrify.analysis.structure.descriptors import Column, particle_columns
 from vitrify.md.model import SUBSTRATE, minimum_image
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.films.growth import deposit
@@ -116,6 +116,15 @@ def test_what_the_page_holds_is_what_the_run_holds(run, tmp_path):
     facts = dict(held["configurations"]["4/3/inherent"]["facts"])
     energy = float(facts["inherent-structure energy [ε]"].replace("\N{MINUS SIGN}", "-"))
     assert energy == pytest.approx(run.table["inherent_energy"][row][0], rel=1e-5)
+
+
+def test_a_column_that_means_something_on_inherent_structures_has_no_values_elsewhere(run, tmp_path):
+    mine = Column(label="mine", measure=lambda around: np.arange(140.0), positions="inherent")
+    write_view([run], tmp_path / "view.html", replicas=(0,), frames="last", columns={"mine": mine})
+    (held,) = Page((tmp_path / "view.html").read_text(encoding="utf-8")).data["runs"]
+    codes = {name: integers(packed["columns"]["mine"]) for name, packed in held["configurations"].items()}
+    assert (codes["0/3/instant"] == MISSING).all()
+    np.testing.assert_array_equal(codes["0/3/inherent"], np.rint(np.arange(140) * 65534 / 139))
 
 
 def test_the_page_needs_nothing_and_holds_every_file(run, tmp_path):

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from vitrify.md.engines.replica.cpu import single
+from vitrify.md.engines.replica.cpu import program
+from vitrify.md.engines.replica.layout import SINGLE
 from vitrify.md.engines.replica.state import Bath
 from vitrify.md.schedule import TemperatureSchedule
+
+single = program(SINGLE, 8)
 
 
 @pytest.mark.parametrize(

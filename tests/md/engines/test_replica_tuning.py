@@ -60,6 +60,24 @@ def test_a_damaged_memory_is_none(cache, damage):
     assert tuning.remembered("a device", 100) == {}
 
 
+def test_the_width_of_registers_is_the_processors_or_what_the_environment_says_and_runs_keep_theirs(monkeypatch):
+    asked = ReplicaEngine(pairs=PAIRS, device="cpu").vector_bytes
+    assert asked in (64, 32)
+    for width in (64, 32):
+        monkeypatch.setenv("VITRIFY_VECTOR_BYTES", str(width))
+        begun = choose_engine("replica", pairs=PAIRS, device="cpu", particles=2)
+        assert begun.facts["engine_settings"]["vector_bytes"] == width
+        monkeypatch.setenv("VITRIFY_VECTOR_BYTES", str(96 - width))
+        facts = begun.facts["engine_settings"]
+        resumed = choose_engine("replica", pairs=PAIRS, device="cpu", particles=2, settings=facts).engine
+        assert resumed == begun.engine
+    monkeypatch.setenv("VITRIFY_VECTOR_BYTES", "16")
+    with pytest.raises(ValueError, match="VITRIFY_VECTOR_BYTES: got '16', expected 64 or 32"):
+        ReplicaEngine(pairs=PAIRS, device="cpu")
+    with pytest.raises(ValueError, match="vector_bytes: got 48"):
+        ReplicaEngine(pairs=PAIRS, device="cpu", vector_bytes=48)
+
+
 def test_runs_that_begin_take_what_was_found_and_runs_that_go_on_keep_theirs(cache, state):
     default = ReplicaEngine(pairs=PAIRS, device="cpu", threads=1)
     tuned = default.tuned(state)

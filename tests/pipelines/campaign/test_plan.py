@@ -135,8 +135,8 @@ def test_files_and_bytes_are_those_that_are_there(tmp_path):
 def test_the_log_is_counted_whole():
     plan = make_plan(read_campaign("log"), Rates(), devices=1000)
     ramps = [row for row in plan.rows if row.stage.table == "cool.ramp"]
-    assert [sum(task.asked["spec"]["replicas"] for task in row.stage.tasks) for row in ramps] == [10_000] * 4
-    assert [row.amount.steps / 10_000 - 5000 for row in ramps] == [2e4, 2e5, 2e6, 2e7]
+    assert [sum(task.asked["spec"]["replicas"] for task in row.stage.tasks) for row in ramps] == [10_000] * 5
+    assert [row.amount.steps / 10_000 - 5000 for row in ramps] == [2e4, 2e5, 2e6, 2e7, 2e8]
     assert typical_size(read_campaign("log").stages) == 4320
     assert np.isfinite(plan.wall)
 

@@ -1,12 +1,18 @@
 """One task in its directory: the contract that every scheduler relies on."""
 
+import errno
 import json
+import os
+import signal
+import time
 
 import pytest
 
+from vitrify.md.protocols import loop
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import lock_directory
 from vitrify.md.store.rundir import RunDirectory
+from vitrify.pipelines.campaign import actions
 from vitrify.pipelines.campaign import perform as performing
 from vitrify.pipelines.campaign.campaign import parse_campaign
 from vitrify.pipelines.campaign.directory import begin
@@ -123,6 +129,59 @@ def test_an_error_is_kept_and_blocks_what_needs_it(campaign, out, capsys):
     (home / "table.csv").write_text(table)
     perform("curves", out / "workspace" / "curves")
     assert not (out / "workspace" / "curves" / "error").exists()
+
+
+def test_a_full_disk_loses_nothing(campaign, out, monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(*_, **__):
+        raise full
+
+    home = out / "workspace" / "ramp-0000"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "launch", refuse)
+        patch.setattr(performing, "write_atomically", refuse)
+        with pytest.raises(OSError, match="No space left"):
+            perform("ramp", home)
+    assert not (home / "ramp").exists()
+    perform("ramp", home)
+    assert states(out, campaign)["ramp-0000"] is State.DONE
+
+
+def test_no_permission_is_a_clear_line(out, capsys):
+    """Root may do everything: for a moment this process is nobody."""
+    (out / "workspace").chmod(0o500)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["task", "ramp", str(out / "workspace" / "ramp-0000")])
+    finally:
+        os.seteuid(before)
+        (out / "workspace").chmod(0o700)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "Permission denied" in said
+    assert said.count("\n") == 1
+
+
+def test_what_has_no_checkpoints_leaves_at_once(campaign, out, monkeypatch, capsys):
+    for name in ("ramp-0000", "ramp-0001"):
+        perform("ramp", out / "workspace" / name)
+
+    def told_to_leave(work):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(30)
+
+    monkeypatch.setattr(actions, "ACTIONS", {**actions.ACTIONS, "analyze": told_to_leave})
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as ended:
+        main(["task", "curves", str(out / "workspace" / "curves")])
+    assert (ended.value.code, time.monotonic() - began < 20) == (85, True)
+    assert "terminated" in capsys.readouterr().err
+    assert not (out / "workspace" / "curves" / "error").exists()
+    assert states(out, campaign)["curves"] is not State.FAILED
 
 
 def test_nothing_is_done_twice_at_once(out, monkeypatch):
