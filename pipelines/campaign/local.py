@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +22,8 @@ from vitrify.pipelines.campaign.directory import begin, task_directory
 from vitrify.pipelines.campaign.perform import disk_may_be_full, read_progress
 from vitrify.pipelines.campaign.plan import duration, weights
 from vitrify.pipelines.campaign.state import State, survey
-from vitrify.pipelines.campaign.tasks import ERROR, LOG, WAITS, WORKING, Task, product
+from vitrify.pipelines.campaign.tasks import ERROR, LOG, PROGRAM, WAITS, Task, newest, product
 from vitrify.pipelines.stopping import UNFINISHED
-
-PROGRAM = (sys.executable, "-c", "from vitrify.pipelines.cli import main; main()")
 
 RETRIES = 3
 """Launches of a task in a row that may end without a new checkpoint before it counts as failed."""
@@ -36,9 +33,6 @@ POLL, LOOK = 0.1, 2.0
 
 REFUSED = 2
 """Exit status of a command that says in a line what is wrong: to begin it again would change nothing."""
-
-PERMANENT = frozenset({"checkpoint", "training.npz", "DONE"})
-"""Files in a task's directory that a later launch goes on from; a new one is progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,17 +319,6 @@ def kept_error(home: Path) -> str:
         if path.is_file() and (lines := path.read_text(errors="replace").split("\n")[:-1]):
             return lines[-1]
     return f"ended with exit status {REFUSED}"
-
-
-def newest(home: Path) -> int:
-    """When the newest file that a launch of a task can go on from was written; 0 where there is none [ns]."""
-    found = [0]
-    for folder in (home / WORKING, home / "models"):
-        for path in folder.rglob("*"):
-            if path.name in PERMANENT:
-                with suppress(FileNotFoundError):
-                    found.append(path.stat().st_mtime_ns)
-    return max(found)
 
 
 def devices_of(kind: str, count: int | None) -> Devices:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,10 @@ from typing import Any
 TASK, ERROR, PROGRESS, LOG, WORKING = "task.json", "error", "progress.json", "log", "working"
 """Files and folders of a task's directory, beside its product, which is named after the stage."""
 
-RESERVED = (TASK, ERROR, PROGRESS, LOG, WORKING, "models")
+RESTARTS = "restarts.json"
+"""In the directory of a task on a cluster: how many launches in a row brought nothing."""
+
+RESERVED = (TASK, ERROR, PROGRESS, LOG, WORKING, RESTARTS, "models")
 """Names that no stage may have."""
 
 CHECKPOINTED = frozenset({"cool", "anneal", "deposit", "cool-film", "train"})
@@ -20,6 +25,12 @@ CHECKPOINTED = frozenset({"cool", "anneal", "deposit", "cool-film", "train"})
 
 WAITS = 75
 """Exit status of a task that may not begin yet: an input is not there, or another process is at it (EX_TEMPFAIL)."""
+
+PROGRAM = (sys.executable, "-c", "from vitrify.pipelines.cli import main; main()")
+"""How whoever runs tasks begins ``vitrify``."""
+
+PERMANENT = frozenset({"checkpoint", "training.npz", "DONE"})
+"""Files in a task's directory that a later launch goes on from; a new one is progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +101,14 @@ def read_task(directory: Path) -> Task:
 def product(directory: Path, stage: str) -> Path:
     """Where the product of a task is, once it is done."""
     return directory / stage
+
+
+def newest(home: Path) -> int:
+    """When the newest file that a launch of a task can go on from was written; 0 where there is none [ns]."""
+    found = [0]
+    for folder in (home / WORKING, home / "models"):
+        for path in folder.rglob("*"):
+            if path.name in PERMANENT:
+                with suppress(FileNotFoundError):
+                    found.append(path.stat().st_mtime_ns)
+    return max(found)

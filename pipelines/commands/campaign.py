@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitrify.pipelines.commands import cluster, release
 from vitrify.pipelines.options import CheckpointEvery, TimeLimit, number
 from vitrify.pipelines.stopping import stoppable
 
@@ -35,6 +36,8 @@ def register(app: typer.Typer) -> None:
     campaign.command()(plan)
     campaign.command()(run)
     campaign.command()(status)
+    cluster.add_to(campaign)
+    release.add_to(campaign)
     app.add_typer(campaign, name="campaign")
 
 
