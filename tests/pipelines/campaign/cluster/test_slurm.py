@@ -27,6 +27,19 @@ structure = false
 """
 
 
+FILMS = """
+name = "films"
+seed = 1
+[deposit.grown]
+preset = "reid"
+substrate_kt = 0.17
+replicas = 3
+batch = 1
+[cool-film.cooled]
+of = "grown"
+"""
+
+
 @pytest.fixture
 def place(tmp_path):
     """A campaign's file and its directory, which is not there yet."""
@@ -98,6 +111,9 @@ def test_nothing_is_submitted_twice(cluster, place, capsys):
 
     submit(path, out, "--option=--hold")
     assert capsys.readouterr().out.splitlines() == ["0 tasks submitted in 0 jobs; 6 were in the queue, 0 are done"]
+    with pytest.raises(SystemExit):
+        main(["campaign", "status", str(out)])
+    assert capsys.readouterr().out.endswith("6 tasks are in Slurm's queue, 0 of them running\n")
     cluster.succeeds("scancel", f"{more}_1")
     submit(path, out, "--option=--hold")
     (said, *lines) = capsys.readouterr().out.splitlines()
@@ -110,6 +126,15 @@ def test_nothing_is_submitted_twice(cluster, place, capsys):
     waits = cluster.ask("scontrol", "show", "job", curves_again)
     for one in (f"{ramp}_0", f"{ramp}_2", f"{more}_0", f"{again}_*"):
         assert f"afterok:{one}(unfulfilled)" in waits
+
+
+def test_partners_wait_for_their_own_films(cluster, tmp_path, capsys):
+    path = tmp_path / "films.toml"
+    path.write_text(FILMS)
+    submit(path, tmp_path / "out", "--option=--hold")
+    films, partners = (line.split()[0] for line in capsys.readouterr().out.splitlines()[1:])
+    asked = cluster.ask("scontrol", "show", "job", f"{partners}_1")
+    assert f"Dependency=aftercorr:{films}_*(unfulfilled)" in asked
 
 
 @pytest.mark.parametrize(
