@@ -16,7 +16,7 @@ from numba import njit
 from vitrify.md.engines.base import Measured
 from vitrify.md.engines.replica import blocks, layout, minimizer, serial, vectors
 from vitrify.md.engines.replica.layout import DOUBLE, SINGLE, Outcome, Precision, Replica, Task
-from vitrify.md.engines.replica.state import LIST_FULL, BlockNeighbours
+from vitrify.md.engines.replica.state import LIST_FULL, LOST, TOO_FAST, BlockNeighbours
 from vitrify.md.engines.replica.targets import compile_program, fingerprint
 
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -129,32 +129,67 @@ class Cpu:
         self.each(advance, rows)
 
     def minimize(self, task: Task, rows: Iterable[int], fmax: float, evaluations: int, outcome: Outcome) -> None:
-        """Minimise the replicas ``rows`` and write down where they came to."""
-        double, width = self.program(DOUBLE), self.width(DOUBLE)
+        """Minimise the replicas ``rows`` and write down where they came to: first in single precision, then in double.
+
+        What single precision cannot hold, such as particles nearly at one place, begins in double precision.
+        """
 
         def quench(row: int) -> None:
-            replica = Replica.of(task, row, DOUBLE, width)
-
-            def run(neighbours: BlockNeighbours) -> int:
-                replica.load(task.ensemble.positions[row], np.zeros_like(task.ensemble.velocities[row]))
-                ended, outcome.max_force[row], outcome.evaluations[row] = double.minimize_replica(
-                    replica.particles,
-                    neighbours,
-                    replica.grid,
-                    replica.box,
-                    replica.pairs,
-                    replica.externals,
-                    np.array(minimizer.AT_REST),
-                    fmax,
-                    evaluations,
-                    np.zeros(1),
-                )
-                return ended
-
-            outcome.ended[row] = self.with_room(run, replica)
+            positions, velocities = task.ensemble.positions[row], np.zeros_like(task.ensemble.velocities[row])
+            fire, spent = np.array(minimizer.AT_REST), 0
+            rough = minimizer.ROUGH * max(1.0, task.ensemble.box[row].max() / minimizer.ROUGH_UP_TO)
+            if fmax < rough:
+                begun = positions, velocities, fire, rough, evaluations // 2
+                replica, ended, _, spent = self.descend(task, row, SINGLE, *begun)
+                if ended == TOO_FAST:
+                    fire = np.array(minimizer.AT_REST)
+                else:
+                    replica.unload(task.ensemble, outcome)
+                    positions, velocities = outcome.positions[row].copy(), outcome.velocities[row].copy()
+                if ended == LOST:
+                    outcome.ended[row], outcome.evaluations[row] = ended, spent
+                    return
+            begun = positions, velocities, fire, fmax, evaluations - spent
+            replica, outcome.ended[row], outcome.max_force[row], more = self.descend(task, row, DOUBLE, *begun)
+            outcome.evaluations[row] = spent + more
             replica.unload(task.ensemble, outcome)
 
         self.each(quench, rows)
+
+    def descend(
+        self,
+        task: Task,
+        row: int,
+        precision: Precision,
+        positions: np.ndarray,
+        velocities: np.ndarray,
+        fire: np.ndarray,
+        fmax: float,
+        evaluations: int,
+    ) -> tuple[Replica, int, float, int]:
+        """Minimise one replica in one precision, ``fire`` taken on; returns it, how it ended, max|F|, evaluations."""
+        program, replica = self.program(precision), Replica.of(task, row, precision, self.width(precision))
+        begun, strongest, spent = fire.copy(), np.inf, 0
+
+        def run(neighbours: BlockNeighbours) -> int:
+            nonlocal strongest, spent
+            replica.load(positions, velocities)
+            fire[:] = begun
+            ended, strongest, spent = program.minimize_replica(
+                replica.particles,
+                neighbours,
+                replica.grid,
+                replica.box,
+                replica.pairs,
+                replica.externals,
+                fire,
+                fmax,
+                evaluations,
+                np.zeros(1),
+            )
+            return ended
+
+        return replica, self.with_room(run, replica), strongest, spent
 
     def measure(self, task: Task, rows: Iterable[int], measured: Measured) -> None:
         """Set the rows ``rows`` of ``measured`` to the pair energy and virial of each particle."""

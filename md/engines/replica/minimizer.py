@@ -1,4 +1,4 @@
-"""Inherent structures by forces alone: FIRE, in double precision.
+"""Inherent structures by forces alone: FIRE, down to ROUGH in single precision where an engine likes, then in double.
 
 The unshifted energy jumps at the cut-off, so that a line search on energies stalls there; forces do not know of it.
 
@@ -11,7 +11,7 @@ import math
 
 from vitrify.md.engines.replica.dynamics import all_forces, inside, nearest, rebuild, slack2_of
 from vitrify.md.engines.replica.neighbours import is_near
-from vitrify.md.engines.replica.serial import all_lanes, fixed, lane, lanes, largest, total
+from vitrify.md.engines.replica.serial import all_lanes, fixed, lane, lanes, largest, real, total
 from vitrify.md.engines.replica.state import DONE, LIST_FULL, LOST, TOO_FAST, UNFINISHED
 
 FIRST_STEP, LONGEST_STEP = 0.005, 0.03
@@ -23,22 +23,37 @@ FIRST_FRACTION, PATIENCE = 0.1, 5
 AT_REST = (FIRST_STEP, FIRST_FRACTION, 0.0)
 """Where FIRE begins: time step, mixing fraction, downhill steps."""
 
+ROUGH = 1e-3
+"""``max|F|`` down to which single precision will do: its coordinates' steps and its roundings are forces of 1e-5."""
+
+ROUGH_UP_TO = 100.0
+"""Edge of a box up to which that holds; in larger ones ROUGH grows as the steps of coordinates do [sigma_AA]."""
+
 LONGEST_MOVE = 0.1
 """How far a particle may go in one step [sigma_AA]."""
 
 
-def measure(particles, scratch):
-    """The power F.v, the sums of F^2 and v^2, and the largest ``|F|``."""
-    power, force2, speed2, strongest2 = 0.0, 0.0, 0.0, 0.0
+def measure(particles, fmax2, scratch):
+    """The power F.v, the sums of F^2 and v^2, and whether all F^2 are up to ``fmax2``."""
+    power, force2, speed2, calm, own = 0.0, 0.0, 0.0, 0, 0
     for i in range(lane(), len(particles.slot), lanes()):
         fx, fy = particles.fx[i], particles.fy[i]
         vx, vy = particles.vx[i], particles.vy[i]
         power += fx * vx + fy * vy
         speed2 += vx * vx + vy * vy
         force2 += fx * fx + fy * fy
+        calm += 1 if fx * fx + fy * fy <= fmax2 else 0  # counted, as in stayed
+        own += 1
+    return total(power, scratch), total(force2, scratch), total(speed2, scratch), all_lanes(calm == own)
+
+
+def strongest_force(particles, scratch):
+    """The largest ``|F|``."""
+    strongest2 = 0.0
+    for i in range(lane(), len(particles.slot), lanes()):
+        fx, fy = particles.fx[i], particles.fy[i]
         strongest2 = max(strongest2, fx * fx + fy * fy)
-    strongest = math.sqrt(largest(strongest2, scratch))
-    return total(power, scratch), total(force2, scratch), total(speed2, scratch), strongest
+    return math.sqrt(largest(strongest2, scratch))
 
 
 def turn(particles, keep, along, fastest2):
@@ -80,24 +95,26 @@ def drift(particles, box, time_step, slack2):
 def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, fmax, evaluations, scratch):
     """Follow FIRE to max|F| < fmax or for ``evaluations`` force evaluations.
 
-    ``fire`` holds its time step, mixing fraction and downhill steps, so that another call goes on where this one ends.
+    ``fire`` holds its time step, mixing fraction and downhill steps, and the particles have velocities, so that another
+    call goes on where this one ends, in either precision.
 
     Returns:
-        How it ended, max|F|, and the number of force evaluations.
+        How it ended, ``max|F|``, and the number of force evaluations.
     """
     slack2 = slack2_of(box)
     time_step, fraction, downhill = fire[0], fire[1], fire[2]
-    strongest = math.inf
-    due = True
-    for evaluation in range(1, evaluations + 1):
+    how, spent, due = UNFINISHED, 0, True
+    while how == UNFINISHED and spent < evaluations:
         if due and not rebuild(particles, neighbours, grid, box, pairs, scratch):
-            return LIST_FULL, strongest, evaluation
+            return LIST_FULL, math.inf, spent
         all_forces(particles, neighbours, box, pairs, externals)
-        power, force2, speed2, strongest = measure(particles, scratch)
+        spent += 1
+        power, force2, speed2, calm = measure(particles, real(fmax * fmax), scratch)
         if not force2 < math.inf:
-            return TOO_FAST, math.inf, evaluation
-        if strongest < fmax:
-            return DONE, strongest, evaluation
+            return TOO_FAST, math.inf, spent
+        if calm and strongest_force(particles, scratch) < fmax:
+            how = DONE
+            break
         if power > 0.0:
             keep, along = 1.0 - fraction, fraction * math.sqrt(speed2 / force2)
             downhill += 1.0
@@ -107,11 +124,11 @@ def minimize_replica(particles, neighbours, grid, box, pairs, externals, fire, f
             keep, along = 0.0, 0.0
             time_step, fraction, downhill = 0.5 * time_step, FIRST_FRACTION, 0.0
         drift_time, fastest = time_step, LONGEST_MOVE / time_step
-        if not turn(particles, keep, along + time_step, fastest * fastest):
+        if not turn(particles, real(keep), real(along + time_step), real(fastest * fastest)):
             drift_time = LONGEST_MOVE / top_speed(particles, scratch)
-        due = not drift(particles, box, drift_time, slack2)
+        due = not drift(particles, box, real(drift_time), slack2)
         if box.limit > 0 and not inside(particles, box):
-            return LOST, strongest, evaluation
+            how = LOST
     if lane() == 0:
         fire[0], fire[1], fire[2] = time_step, fraction, downhill
-    return UNFINISHED, strongest, evaluations
+    return how, strongest_force(particles, scratch), spent
