@@ -17,7 +17,7 @@ from vitrify.learn.checkpoint import Model
 from vitrify.learn.configurations import Configurations
 from vitrify.learn.explanation.gradients import attributions, sees_pictures
 from vitrify.learn.explanation.groups import Particles, followed, grouped
-from vitrify.learn.explanation.particles import KNOWN, LABELS, knows_particles, particle_numbers
+from vitrify.learn.explanation.particles import LABELS, knows_particles, particle_numbers
 from vitrify.learn.explanation.scored import Scored
 from vitrify.md.model import SPECIES_NAMES
 from vitrify.md.store.frames import Configuration
@@ -61,11 +61,18 @@ def show_particles(model: Model, scored: Scored, found: Results) -> None:
         "y": chosen.positions[there][:, 1].tolist(),
         "species": [SPECIES_NAMES[kind] for kind in chosen.species[there]],
     }
-    numbers = {}
+    kind, numbers = model.classifier.architecture, {}
+    if hasattr(model.classifier.module(), "particle_numbers"):
+        numbers |= particle_numbers(model.classifier, chosen)
     if sees_pictures(model.classifier):
         maps, numbers["attribution"] = attributions(model.classifier, chosen)
-        show_gradients(scored, dict(zip(shown, maps, strict=True)), chosen, found)
-    for name, values in (particle_numbers(model.classifier, chosen) | numbers).items():
+        pixel = np.broadcast_to(getattr(kind, "pixel", 0.0), 2)  # a window lies on a canvas with a margin around it
+        edges = [
+            box if along.all() or not pixel.all() else pixel * one.shape[::-1]
+            for one, box, along in zip(maps, chosen.box, chosen.periodic, strict=True)
+        ]
+        show_gradients(scored, dict(zip(shown, maps, strict=True)), dict(zip(shown, edges, strict=True)), found)
+    for name, values in numbers.items():
         table[name] = values[there].tolist()
         centred = {title: values[row][there[row]] for row, title in enumerate(shown)}
         if name in SIGNED:
@@ -95,11 +102,11 @@ def surest(scored: Scored) -> tuple[Configurations, dict[str, Configuration]]:
     return chosen, {scored.classes[place]: chosen.one(row) for row, place in enumerate((0, -1))}
 
 
-def show_gradients(scored: Scored, maps: dict[str, np.ndarray], chosen: Configurations, found: Results) -> None:
-    """Integrated gradients of pictures."""
+def show_gradients(scored: Scored, maps: dict[str, np.ndarray], edges: dict[str, np.ndarray], found: Results) -> None:
+    """Integrated gradients of pictures, whose edges are given along x and y [sigma_AA]."""
     found.add_figure(
         "gradients.png",
-        attribution_figure(maps, {title: tuple(chosen.box[row]) for row, title in enumerate(maps)}),
+        attribution_figure(maps, {title: (float(x), float(y)) for title, (x, y) in edges.items()}),
         f"Integrated gradients: what each pixel adds to the logit of {scored.classes[-1]}, beginning with a picture of "
         "the same composition without structure, in the configuration of each class that the model is surest of.",
     )
@@ -107,7 +114,7 @@ def show_gradients(scored: Scored, maps: dict[str, np.ndarray], chosen: Configur
 
 def show_groups(model: Model, scored: Scored, found: Results) -> None:
     """Which particles speak for a class."""
-    if "contribution" not in KNOWN.get(model.classifier.architecture.name, ()):
+    if not hasattr(model.classifier.module(), "particle_numbers"):
         return
     rows = np.concatenate([np.flatnonzero(scored.label == number)[:EXAMINED] for number in range(len(scored.classes))])
     particles = Particles.of(model.classifier, scored.configurations.select(rows), scored.label[rows])

@@ -52,6 +52,8 @@ def transfer(
 
     if positions not in POSITIONS:
         raise ValueError(f"positions: got {positions!r}, expected one of {', '.join(POSITIONS)}")
+    if model in ARCHITECTURES and Path(model).is_dir():
+        raise ValueError(f"{model}: is an architecture and a directory here, expected ./{model} for the model in it")
     require_free(out, "transfer.toml", force=force)
     given = ramps([RunDirectory.open(path) for path in runs])
     liquids = [equilibrium(RunDirectory.open(path)) for path in liquid or ()]

@@ -141,6 +141,14 @@ def test_bad_input_is_one_line_and_status_2(run, data, tmp_path, capsys, argumen
     assert not (tmp_path / "x").exists()
 
 
+def test_a_directory_called_as_an_architecture_is_not_mistaken_for_it(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mpnn").mkdir()
+    assert vitrify("transfer", "mpnn", run, "--out", tmp_path / "out") == 2
+    assert "mpnn: is an architecture and a directory here, expected ./mpnn" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_help_does_not_wait_for_jax():
     code = "import sys; from vitrify.pipelines.commands import learning; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
