@@ -29,6 +29,7 @@ CHUNK = 4
 NEVER = 1e9
 """Scale of what is the same everywhere."""
 SHOWN = ("picture", "place", "pixel")
+"""Inputs that what is seen at the dots follows from."""
 GAIN = 10.0
 """What the layers say is enlarged: means over a box differ little between configurations; see the mpnn."""
 
