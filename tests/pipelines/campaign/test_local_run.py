@@ -10,7 +10,9 @@ import sys
 import textwrap
 import threading
 import time
+from collections import Counter
 
+import numpy as np
 import pytest
 
 from vitrify.md.protocols.unfinished import Unfinished
@@ -105,6 +107,48 @@ def test_one_that_is_killed_begins_again_and_progress_is_counted(campaign, out):
     """)  # fmt: skip
     run_campaign(campaign, out, TWO, retries=1)
     assert launches(out, "ramp-0001") == 6  # each left a new checkpoint, so that one retry is enough
+
+
+def test_a_hundred_kills_at_random_moments_cost_nothing_but_time(campaign, out):
+    """Each task is a chain of 200 steps, a checkpoint each; what comes out is that of a chain nobody broke."""
+    for stage in campaign.stages:
+        for task in stage.tasks:
+            script(out, task.name, """
+                kept = working / "checkpoint"
+                step, value = map(int, kept.read_text().split()) if kept.exists() else (0, 1)
+                while step < 200:
+                    step, value = step + 1, (value * 6364136223846793005 + step) % 2**64
+                    (working / "partial").write_text(f"{step} {value}")
+                    (working / "partial").replace(kept)
+                    time.sleep(0.01)
+                (home / "table.csv").write_text(str(value))
+            """)  # fmt: skip
+    runner = local.Runner(campaign, out, TWO, retries=200)
+    rng, hits, over = np.random.default_rng(4), [], threading.Event()
+
+    def shoot():
+        seen = Counter()
+        while len(hits) < 100 and not over.wait(rng.uniform(0, 0.06)):
+            names = {launch.task.name: launch for launch in list(runner.running)}
+            begun = [name for name in names if launches(out, name) > seen[name]]  # one that has begun its work
+            if begun:
+                name = begun[rng.integers(len(begun))]
+                seen[name] = launches(out, name)
+                names[name].process.kill()
+                hits.append(name)
+
+    thread = threading.Thread(target=shoot)
+    thread.start()
+    runner.run(lambda: False)
+    over.set()
+    thread.join()
+    value = 1
+    for step in range(200):
+        value = (value * 6364136223846793005 + step) % 2**64
+    tables = [path.read_text() for path in out.glob("workspace/*/table.csv")]
+    assert tables == [str(value)] * 7
+    assert len(hits) == 100
+    assert sum(launches(out, task.name) for stage in campaign.stages for task in stage.tasks) >= 100
 
 
 def test_restarts_without_progress_run_out(campaign, out):
