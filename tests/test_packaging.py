@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import vitrify
+from vitrify.pipelines.campaign.released import load
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("md", "analysis", "learn", "pipelines")
 
@@ -19,9 +22,9 @@ def test_the_wheel_holds_every_file(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     built = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("vitrify/")}
     source = {path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()}
-    assert built == {f"vitrify/{path.relative_to(ROOT)}" for path in source if "__pycache__" not in path.parts}
+    front = {"vitrify/__init__.py", "vitrify/py.typed"}
+    assert built == front | {f"vitrify/{path.relative_to(ROOT)}" for path in source if "__pycache__" not in path.parts}
     assert "vitrify/analysis/report/view/page.html" in built
-    assert {f"vitrify/{folder}/py.typed" for folder in FOLDERS} <= built  # typed for those who use it
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -39,3 +42,14 @@ def test_conda_brings_what_pip_brings(file):
     from_conda = {re.sub(r"#.*", "", line).removeprefix("  - ").strip() for line in lines if line.startswith("  - ")}
     assert from_pip <= from_conda
     assert f"python{project['requires-python']}" in from_conda
+
+
+def test_importing_vitrify_imports_nothing_else():
+    program = "import sys, vitrify; print(sorted(one for one in sys.modules if one.startswith(('vitrify.', 'numpy'))))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_load_is_there_and_nothing_else():
+    assert vitrify.load is load
+    with pytest.raises(AttributeError, match="has no attribute 'lode'"):
+        _ = vitrify.lode

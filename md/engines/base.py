@@ -113,6 +113,15 @@ class Engine(Protocol):
         """Whether n steps and n more are 2n steps bit for bit, wherever the cut is."""
         ...
 
+    @property
+    def replicas_at_once(self) -> int:
+        """How many replicas keep all of it busy."""
+        ...
+
+    def beside(self, replicas: int) -> Engine | None:
+        """An engine of the cores that ``replicas`` replicas leave idle, the same bit for bit; None where none are."""
+        ...
+
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()
     ) -> Ensemble:

@@ -65,7 +65,11 @@ def run(
         return RunDirectory.open(out)
     begun = launch(protocol, out, resume=resume, force=force, announce=announce)
     with begun.writer as writer:
-        _Loop(protocol, begun, progress, checkpoint_every, stop or (lambda: False)).run()
+        loop = _Loop(protocol, begun, progress, checkpoint_every, stop or (lambda: False))
+        try:
+            loop.run()
+        finally:
+            loop.seen.hold()
         if len(writer.failures) == protocol.spec.replicas:
             worst = writer.failures[0]
             raise ValueError(
@@ -136,8 +140,7 @@ class _Loop:
         self.wave = wave
         self.note_failures()
         while True:
-            if self.seen.due:
-                self.seen.write()
+            self.seen.go_on()
             if self.stage == len(self.stages) or not len(self.wave.well):
                 break
             stage = self.stages[self.stage]

@@ -150,7 +150,7 @@ def enter(engine: ReplicaEngine, liquid: Ensemble, *, kt: float) -> Iterator[Con
     """
     one, pairs = liquid.select(np.array([0])), engine.pairs
     core = ReplicaEngine(pairs=pairs, time_step=TIME_STEP, device="cpu", threads=1).with_settings(engine.settings)
-    settings = {"precision": REPLICA_PRECISION, "skin": engine.skin}
+    settings = {"precision": REPLICA_PRECISION, "skin": engine.skin, "vector_bytes": engine.vector_bytes}
     yield with_engine("replica, one core", core, one, kt=kt, threads=1, settings=settings)
     if engine.device == "cpu":
         name, threads = "replica, all cores", min(available_cores(), liquid.replicas)

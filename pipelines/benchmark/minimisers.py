@@ -11,11 +11,13 @@ import numpy as np
 
 from vitrify.md.engines.base import MINIMUM_FORCE, TIME_STEP, Engine
 from vitrify.md.engines.replica import ReplicaEngine
+from vitrify.md.engines.replica.minimizer import ROUGH
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import KobAndersen2D
 from vitrify.pipelines.benchmark.lammps_peer import LammpsMixture, lammps_is_installed, lammps_version
 from vitrify.pipelines.benchmark.record import available_cores
 
+REPLICA_PRECISION = f"single to max|F| {ROUGH:g}, then double; on a GPU double"
 HOOMD_PRECISION = "double throughout"
 LAMMPS_SKINS = (0.3, 0.5, 0.8)
 TUNING_ITERATIONS = 300
@@ -125,7 +127,7 @@ def timed(quench: Callable[[], Quenched]) -> tuple[float, float, Quenched]:
 
 def enter(engine: ReplicaEngine, liquid: Ensemble) -> Iterator[Minimiser]:
     """Every minimiser that is installed, LAMMPS's at the skin that suits it best on the first configuration."""
-    settings = {"precision": "double", "skin": engine.skin, "minimised": "forces"}
+    settings = {"precision": REPLICA_PRECISION, "skin": engine.skin, "minimised": "forces"}
     core = ReplicaEngine(pairs=engine.pairs, time_step=TIME_STEP, device="cpu", threads=1).with_settings(
         engine.settings
     )

@@ -22,6 +22,9 @@ from vitrify.pipelines.campaign.perform import NotYet, require_inputs
 from vitrify.pipelines.campaign.tasks import ERROR, LOG, PROGRAM, RESTARTS, WAITS, Task, newest, product, read_task
 from vitrify.pipelines.stopping import UNFINISHED
 
+GRACE, POLL = 15.0, 0.5
+"""Seconds a task has to leave once its job is over, half of Slurm's own patience (KillWait); between two looks."""
+
 
 @dataclass
 class Signals:
@@ -63,7 +66,19 @@ def work(home: Path, *, retries: int) -> int:
     if signals.near:
         child.send_signal(signal.SIGUSR1)
     signals.child = child
-    return judge(task, home, child.wait(), signals)
+    return judge(task, home, waited(child, signals), signals)
+
+
+def waited(child: subprocess.Popen, signals: Signals) -> int:
+    """The exit status of a task; where its job is over it is ended in time for us to say so."""
+    left = GRACE
+    while left > 0:
+        try:
+            return child.wait(POLL)
+        except subprocess.TimeoutExpired:
+            left -= POLL if signals.over else 0
+    child.kill()
+    return child.wait()
 
 
 def judge(task: Task, home: Path, status: int, signals: Signals) -> int:

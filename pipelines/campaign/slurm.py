@@ -25,6 +25,9 @@ FOLDER = "slurm"
 LARGEST_ARRAY = 1001
 """Slurm's default of MaxArraySize: one more than the largest number in an array."""
 
+ONE_THREAD = 'export XLA_FLAGS="$XLA_FLAGS --xla_cpu_multi_thread_eigen=false"'
+"""As vitrify campaign run has it: the last bits of a training depend on the number of threads."""
+
 _FORMAT = "%F|%K|%T|%j|%Z"
 
 
@@ -197,7 +200,8 @@ def write_script(
         *(f"#SBATCH {option}" for option in options),
         *resources.setup,
         f"export {threads} LOKY_MAX_CPU_COUNT={resources.cpus}",
-        *([] if resources.gpus else ["export CUDA_VISIBLE_DEVICES= "]),
+        *([] if resources.gpus else ["export CUDA_VISIBLE_DEVICES="]),
+        *([] if resources.gpus or resources.cpus > 1 else [ONE_THREAD]),
         "# the task; USR1 tells it to write its checkpoint, and then it puts itself back into the queue",
         f"exec {shlex.quote(sys.executable)} -P -m vitrify.pipelines.campaign.job "
         f'--retries {retries} "{WORKSPACE}/{task}"',

@@ -160,6 +160,19 @@ def scripts(campaign: Campaign, out: Path, requests: Requests, *, at_once: int =
     return texts
 
 
+def queue_in_words(campaign: Campaign, out: Path) -> list[str]:
+    """What of a campaign is in the queue, in a line; nothing for one that was never submitted."""
+    if not (out / slurm.FOLDER).is_dir():
+        return []
+    try:
+        slurm.require()
+        jobs = queued_tasks(campaign.stages, slurm.queue(out), set())
+    except ValueError as error:  # looked at from another machine
+        return [f"it was submitted to Slurm, whose queue cannot be seen: {error}"]
+    running = sum(one.state == "RUNNING" for one in jobs.values())
+    return [f"{len(jobs)} tasks are in Slurm's queue, {running} of them running"]
+
+
 def inputs(task: Task) -> list[str]:
     """Names of the tasks that a task reads."""
     return [name for names in task.inputs.values() for name in names]

@@ -150,6 +150,7 @@ def status(which: Which, out: Out = None, as_json: Json = False) -> None:
     from vitrify.pipelines.campaign.directory import find, require_begun
     from vitrify.pipelines.campaign.status import as_json as plain
     from vitrify.pipelines.campaign.status import as_table, in_words, status_of
+    from vitrify.pipelines.campaign.submission import queue_in_words
 
     campaign, place = find(which, out)
     require_begun(campaign, place)
@@ -158,7 +159,7 @@ def status(which: Which, out: Out = None, as_json: Json = False) -> None:
         typer.echo(json.dumps(plain(found), indent=1))
     else:
         show(as_table(found))
-        for line in in_words(found):
+        for line in [*in_words(found), *queue_in_words(campaign, place)]:
             typer.echo(line)
     if not found.well:
         raise typer.Exit(1)

@@ -28,8 +28,11 @@ SMALL = {
 FEWER = {"96": "32"}
 """Replicas of the networks' tutorial."""
 
-ELSEWHERE = {("check",), ("campaign", "run"), ("campaign", "status")}
+ELSEWHERE = {("check",), *(("campaign", verb) for verb in ("run", "status", "submit", "export-row", "release"))}
 """Verbs that have nothing to be made smaller, and tests of their own."""
+
+READS_A_RELEASE = "campaigns"
+"""The tutorial whose Python reads what only a whole campaign leaves."""
 
 pytestmark = pytest.mark.site
 
@@ -44,7 +47,7 @@ def test_a_tutorial_runs(name, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     names = {}
     for language, text in code(ROOT / "docs" / "tutorials" / f"{name}.md"):
-        if language == "python":
+        if language == "python" and name != READS_A_RELEASE:
             exec(text, names)
         if language == "toml" and text.startswith("name"):
             (folder / "campaign.toml").write_text(text)

@@ -109,6 +109,14 @@ class HoomdEngine:
         """False: n steps and n more are 2n to rounding only."""
         return False
 
+    @property
+    def replicas_at_once(self) -> int:
+        """One: they run one after the other."""
+        return 1
+
+    def beside(self, replicas: int) -> None:
+        """None: one simulation is reused for all replicas."""
+
     def integrate(
         self, ensemble: Ensemble, steps: int, thermostat: Thermostat | None = None, externals: Sequence[External] = ()
     ) -> Ensemble:

@@ -90,6 +90,11 @@ class Gpus:
         room = min(shared_memory(device) for device in self.devices) - 8 * kernels.SCRATCH
         return room // (2 * np.dtype(DOUBLE.fixed).itemsize)
 
+    @property
+    def replicas_at_once(self) -> int:
+        """Two blocks for each multiprocessor."""
+        return 2 * sum(1 if SIMULATED else cuda.gpus[device].MULTIPROCESSOR_COUNT for device in self.devices)
+
     def integrate(self, task: Task, rows: Iterable[int], steps: int, outcome: Outcome) -> None:
         """Advance the replicas ``rows`` by ``steps`` and write down where they came to."""
         baths, kernel = layout.bath_arrays(task), program(SINGLE, self.lanes).integrate_kernel

@@ -118,6 +118,16 @@ class ReplicaEngine:
         return True
 
     @property
+    def replicas_at_once(self) -> int:
+        """Two for each thread of a CPU, since some take longer than others, or two blocks for each GPU processor."""
+        return 2 * self.cpu.threads if isinstance(self.processor, Cpu) else self.processor.replicas_at_once
+
+    def beside(self, replicas: int) -> ReplicaEngine | None:
+        """This engine on the threads that ``replicas`` leave idle, the same bit for bit; None where there are none."""
+        idle = self.cpu.threads - replicas if isinstance(self.processor, Cpu) else 0
+        return replace(self, threads=idle) if idle > 0 else None
+
+    @property
     def most_particles(self) -> int | None:
         """Particles that a replica may have: as many as a GPU block has room for; None on a CPU, where any number may.
 

@@ -70,7 +70,7 @@ def turn(particles, keep, along, fastest2):
 
 
 def top_speed(particles, scratch):
-    """The largest |v|."""
+    """The largest ``|v|``."""
     fastest2 = 0.0
     for i in range(lane(), len(particles.slot), lanes()):
         vx, vy = particles.vx[i], particles.vy[i]

@@ -1,12 +1,13 @@
 """The run loop: where it may be cut, what a stop leaves behind, what it keeps in memory."""
 
+import threading
 import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from vitrify.md.engines.replica import ReplicaEngine
+from vitrify.md.engines.replica import ReplicaEngine, engine
 from vitrify.md.protocols import gathering, pace
 from vitrify.md.protocols.cooling import CoolingSpec, cool
 from vitrify.md.protocols.films.growth import deposit
@@ -68,6 +69,41 @@ def test_the_clock_cuts_an_engine_that_splits_wherever_it_likes(tmp_path, monkey
         monkeypatch.setattr(pace, "SECONDS", seconds)
         run = cool(COOL, tmp_path / f"{seconds}")
         assert (run.path / TABLE).read_bytes() == (whole.path / TABLE).read_bytes()
+
+
+@pytest.fixture
+def idle_cores(monkeypatch):
+    """A machine of 6 cores for 4 replicas, on which two frames are enough; what was quenched beside dynamics."""
+    beside, minimize = [], ReplicaEngine.minimize
+
+    def noted(self, ensemble, fmax=1e-6, externals=()):
+        if threading.current_thread() is not threading.main_thread():
+            beside.extend(zip(ensemble.replica.tolist(), ensemble.step.tolist(), strict=True))
+        return minimize(self, ensemble, fmax, externals)
+
+    monkeypatch.setattr(engine, "cores", lambda: 6)
+    monkeypatch.setattr(ReplicaEngine, "replicas_at_once", property(lambda self: 4 if self.threads == 6 else 1))
+    monkeypatch.setattr(ReplicaEngine, "minimize", noted)
+    monkeypatch.setattr(gathering, "PARTICLES_QUENCHED_AT_ONCE", 800)
+    return beside
+
+
+def same_bytes(one, other):
+    files = sorted(file.name for file in one.path.iterdir() if file.suffix in (".csv", ".gsd"))
+    return files and all((one.path / name).read_bytes() == (other.path / name).read_bytes() for name in files)
+
+
+def test_idle_cores_quench_while_dynamics_go_on(tmp_path, request):
+    spec = replace(COOL, frames=6)
+    whole = cool(spec, tmp_path / "whole")
+    beside = request.getfixturevalue("idle_cores")
+    run = cool(spec, tmp_path / "run")
+    assert same_bytes(whole, run)
+    assert len(beside) == len(set(beside)) > 0
+    for after in (9, 12, 15, 18):
+        with pytest.raises(Unfinished):
+            cool(spec, tmp_path / f"{after}", stop=count_to(after))
+        assert same_bytes(whole, cool(spec, tmp_path / f"{after}", resume=True))
 
 
 def test_quenches_that_were_done_are_not_done_again(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """What is handed to a cluster, and what a job does, without a cluster."""
 
 import os
+import signal
 import sys
 import tomllib
 
@@ -160,7 +161,10 @@ class FakeSlurm:
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
-    return FakeSlurm(tmp_path / "bin", monkeypatch)
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    yield FakeSlurm(tmp_path / "bin", monkeypatch)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -200,6 +204,18 @@ def test_launches_with_progress_have_none(fake, home):
         progress = f"open({str(folder / 'checkpoint')!r}, 'w').write('{restart}'); raise SystemExit(85)"
         assert fake.launch(home, progress, restart) == 85
     assert len(fake.requeues()) == 6
+
+
+def test_a_task_that_does_not_leave_in_time_says_so(fake, home, monkeypatch):
+    """Slurm sends USR1 before the wall time, TERM when it is over, and would then kill all."""
+    monkeypatch.setattr(job, "GRACE", job.POLL)
+    signals = (
+        "import os, signal, time; signal.signal(signal.SIGUSR1, signal.SIG_IGN); parent = os.getppid();"
+        "os.kill(parent, signal.SIGUSR1); time.sleep(1); os.kill(parent, signal.SIGTERM); time.sleep(60)"
+    )
+    assert fake.launch(home, signals, restart=0) == 85
+    assert (home / "error").read_text().startswith("did not leave before its wall time was over; submit it again with")
+    assert not fake.requeues()
 
 
 def test_a_task_whose_input_failed_is_not_launched(fake, films, home, capsys):
