@@ -16,16 +16,16 @@ Labels are given by the order of ``classes`` in ``dataset.toml``, never by the n
 from __future__ import annotations
 
 import csv
-import io
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
+from vitrify.analysis.report.tables import write_table
 from vitrify.learn.blocks import read_blocks, write_blocks
 from vitrify.learn.configurations import Configurations as Configurations
 from vitrify.learn.configurations import stack as stack
@@ -35,6 +35,8 @@ from vitrify.md.store.provenance import provenance, to_toml
 
 POSITIONS = ("instant", "inherent")
 COLUMNS = ("label", "part", "origin", "run", "replica", "frame", "step", "kt_set")
+EXACT = 17
+"""Digits that give a number back to the last bit: a box is part of what a network sees."""
 HEAD, TABLE, SPLITS = "dataset.toml", "configurations.csv", "splits.json"
 
 
@@ -139,7 +141,7 @@ def save_dataset(dataset: Dataset, path: Path, *, force: bool = False) -> Datase
     path = Path(path)
     with whole_directory(path, HEAD, force=force) as directory:
         columns = write_blocks(dataset.configurations, directory, beside=path.parent)
-        (directory / TABLE).write_text(_table(dataset, columns))
+        write_table(directory / TABLE, _columns(dataset, columns), digits=EXACT)
         split = {
             "unit": "origin = seed:replica, never a frame",
             "seed": dataset.seed,
@@ -183,7 +185,7 @@ def open_dataset(path: Path) -> Dataset:
         rows = list(csv.DictReader(file))
 
     def column(name: str, kind: type) -> np.ndarray:
-        return np.array([kind(row[name]) for row in rows])
+        return np.array([kind(row[name] or np.nan) for row in rows])
 
     def axes(name: str, kind: type) -> np.ndarray:
         return np.stack([column(f"{name}_x", kind), column(f"{name}_y", kind)], axis=1)
@@ -223,9 +225,9 @@ def open_dataset(path: Path) -> Dataset:
     )
 
 
-def _table(dataset: Dataset, blocks: Mapping[str, list]) -> str:
+def _columns(dataset: Dataset, blocks: Mapping[str, list]) -> dict[str, Sequence]:
     seen = dataset.configurations
-    columns = {
+    return {
         "configuration": range(len(seen)),
         "class": [dataset.classes[label] for label in dataset.label],
         "label": dataset.label.tolist(),
@@ -243,8 +245,3 @@ def _table(dataset: Dataset, blocks: Mapping[str, list]) -> str:
         "periodic_y": seen.periodic[:, 1].astype(int).tolist(),
         **blocks,
     }
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue()

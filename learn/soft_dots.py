@@ -5,7 +5,7 @@ are smooth in the positions. The edge of a pixel is a length [sigma_AA], so that
 to one scale; along a periodic axis, which takes a whole number of pixels, the edge differs from it by less than half a
 pixel over the box, and the network is told by how much.
 
-Places are rounded to 1/256 of a pixel before anything is drawn. A translation by whole pixels therefore rolls the
+Places are rounded to 1/1024 of a pixel before anything is drawn. A translation by whole pixels therefore rolls the
 picture, to the bit.
 """
 
@@ -22,7 +22,7 @@ from jax import Array
 from vitrify.learn.configurations import Configurations
 from vitrify.md.model import EMPTY
 
-CELLS = 256
+CELLS = 1024
 """Places are known to this part of a pixel."""
 
 EXTENT = 3.0
@@ -118,3 +118,23 @@ def draw(place: Array, species: Array, weight: Array, *, shape: tuple[int, int],
     row = (first[..., 1, None] + offset)[..., :, None] % rows
     column = (first[..., 0, None] + offset)[..., None, :] % columns
     return jnp.zeros((len(place), channels, rows, columns), value.dtype).at[batch, channel, row, column].add(value)
+
+
+def seen_at(maps: Array, place: Array) -> Array:
+    """What maps (B, ..., P, Q) hold at places (B, N, 2), in pixels, as (B, N, ...).
+
+    Linear between the middles of the four pixels around a place, and so continuous in it; wrapped around the canvas.
+    """
+    rows, columns = maps.shape[-2:]
+    first = jnp.floor(place - 0.5)
+    along = place - 0.5 - first
+    column, row = jnp.moveaxis(first.astype(jnp.int32), -1, 0)
+    across = jnp.moveaxis(maps, (-2, -1), (1, 2))
+    batch = jnp.arange(len(maps))[:, None]
+    found = jnp.zeros(())
+    for right in (0, 1):
+        for up in (0, 1):
+            weight = jnp.abs(1 - right - along[..., 0]) * jnp.abs(1 - up - along[..., 1])
+            here = across[batch, (row + up) % rows, (column + right) % columns]
+            found = found + weight.reshape(*weight.shape, *(1,) * (here.ndim - 2)) * here
+    return found

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from vitrify.learn.scores import area_under_curve
+from vitrify.learn.auc import area_under_curve
 
 LEARNT_AUC = 0.75
 """Half way between a coin and a perfect memory of the training part."""

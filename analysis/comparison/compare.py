@@ -23,8 +23,8 @@ from vitrify.analysis.comparison.results import results
 from vitrify.analysis.comparison.sides import Side, Source, require_one_system, side_of
 from vitrify.analysis.results import Progress
 from vitrify.analysis.writing import is_written, write_results
+from vitrify.md.store.naming import TABLE
 from vitrify.md.store.product import sha256
-from vitrify.md.store.rundir import TABLE
 
 PRODUCT = "comparison"
 """What the provenance calls such a directory."""

@@ -25,8 +25,8 @@ ENERGY_CONVENTION = "per particle, truncated at the cut-off, not shifted [eps_AA
 """What every energy in a table means."""
 
 
-def write_table(path: Path, columns: Columns) -> None:
-    """Write equally long columns as CSV; floats keep 10 digits, NaN is an empty cell.
+def write_table(path: Path, columns: Columns, *, digits: int = 10) -> None:
+    """Write equally long columns as CSV; floats keep 10 digits unless told otherwise, NaN is an empty cell.
 
     Raises:
         ValueError: for columns of different length.
@@ -37,7 +37,7 @@ def write_table(path: Path, columns: Columns) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
+    writer.writerows([_cell(value, digits) for value in row] for row in zip(*columns.values(), strict=True))
     write_atomically(path, text.getvalue())
 
 
@@ -82,9 +82,9 @@ def read_contents(directory: Path) -> dict[str, dict]:
     return {entry["file"]: entry for entry in json.loads(file.read_text(encoding="utf-8"))} if file.is_file() else {}
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, digits: int) -> str:
     if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else f"{value:.10g}"
+        return "" if np.isnan(value) else f"{value:.{digits}g}"
     return str(value)
 
 

@@ -82,7 +82,7 @@ def rank_correlation(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> tuple
     (nan, nan, nan)
     """
     if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return (float("nan"),) * 3
+        return float("nan"), float("nan"), float("nan")
     r = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
     if len(x) < 4 or not abs(r) < 1 - 1e-12:
         return r, float("nan"), float("nan")

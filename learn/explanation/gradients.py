@@ -27,6 +27,7 @@ from scipy.spatial import KDTree
 
 from vitrify.learn.classifier import Classifier, filled, skeleton
 from vitrify.learn.configurations import Configurations
+from vitrify.learn.models.cnn import Cnn
 from vitrify.md.model import EMPTY
 
 STEPS = 24
@@ -82,7 +83,8 @@ def attributions(classifier: Classifier, configurations: Configurations) -> tupl
         less the first, less that of the reference. NaN in empty slots.
     """
     kind = classifier.architecture
-    encoded = kind.encode(configurations)
+    # A cnn would keep what its filters see: drawn alone, pictures are among its inputs.
+    encoded = kind.drawn(configurations) if isinstance(kind, Cnn) else kind.encode(configurations)
     maps, numbers = [], np.full(configurations.species.shape, np.nan)
     for row in range(len(configurations)):
         inputs = kind.inputs(encoded, np.array([row]), classifier.scaling)

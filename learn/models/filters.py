@@ -1,4 +1,4 @@
-"""Filters for pictures of a periodic box: rings, circular waves, and convolution by Fourier transform."""
+"""Filters for pictures of a periodic box: rings and circular waves."""
 
 from __future__ import annotations
 
@@ -38,13 +38,6 @@ def circular_waves(angles: Sequence[int], reach: float, nominal: float, pixel: A
     order = jnp.asarray(angles)[:, None, None]
     middle = (distance < 1e-6) & (order > 0)
     return jnp.where(middle[:, None], 0.0, jnp.stack([jnp.cos(order * theta), jnp.sin(order * theta)], axis=1))
-
-
-def convolved(picture: Array, kernels: Array) -> Array:
-    """(B, F, C, P, Q): a periodic picture (B, S, P, Q) with kernels (F, C, S, odd, odd), summed over S."""
-    shape = picture.shape[-2:]
-    product = jnp.einsum("bspq,fcspq->bfcpq", jnp.fft.rfft2(picture), jnp.fft.rfft2(placed(kernels, shape)))
-    return jnp.fft.irfft2(product, s=shape)
 
 
 def placed(patches: Array, shape: tuple[int, ...]) -> Array:

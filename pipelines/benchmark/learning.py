@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from vitrify.pipelines.benchmark.record import (
     spread_text,
     write_record,
 )
+from vitrify.pipelines.benchmark.torch_peer import TorchTrainee, has_peer, torch_is_installed, torch_version
 from vitrify.pipelines.progress import progress_bar
 
 
@@ -44,7 +46,7 @@ class Trainee:
 
     Attributes:
         progress: where it stands.
-        shares: of the time in input, one a round.
+        shares: of the time in input once the first batch is there, one a round.
     """
 
     def __init__(self, material: Material, recipe: Recipe):
@@ -64,12 +66,15 @@ class Trainee:
             self.progress = progress
 
         steps = training(self.material, recipe, seed=1, progress=start, due=lambda: done == updates, save=save)
+        asked = time.perf_counter()
         request = next(steps)
+        first = time.perf_counter() - asked
         for done in range(1, updates + 1):  # noqa: B007 - asked for by ``due``
             request = steps.send(update(*request))
         steps.close()
         assert self.progress is not None
-        self.shares.append(self.progress.input_share)
+        # A training waits once for its first batch, a round each time.
+        self.shares.append(max(0.0, self.progress.waited - first) / (self.progress.seconds - first))
 
 
 def benchmark_learn(
@@ -106,10 +111,18 @@ def benchmark_learn(
     refuse_overwriting(out)
     dataset = lattices(particles, configurations)
     kinds = [of(name, settings) for name in models or ARCHITECTURES]
-    trainees = [(kind, recipe, Trainee(Material.of(dataset, kind), recipe)) for kind, recipe in kinds if recipe]
+    trainees: list[tuple[Architecture, Recipe, Trainee | TorchTrainee]] = [
+        (kind, recipe, Trainee(Material.of(dataset, kind), recipe)) for kind, recipe in kinds if recipe
+    ]
     if not trainees:
         raise ValueError("models: none of them is trained step by step")
-    contenders = [enter(kind, recipe, trainee, particles) for kind, recipe, trainee in trainees]
+    contenders = [enter(kind, recipe, trainee.advance, particles) for kind, recipe, trainee in trainees]
+    if torch_is_installed():
+        peers = [(kind, recipe, TorchTrainee(one.material, recipe)) for kind, recipe, one in trainees if has_peer(kind)]
+        contenders += [enter_peer(kind, recipe, peer, particles) for kind, recipe, peer in peers]
+        trainees += peers
+    else:
+        console.print("PyTorch is not installed: no peer takes part", highlight=False)
     with console.status("compiling"):
         for contender in contenders:
             contender.advance(2)
@@ -158,7 +171,7 @@ def of(name: str, settings: Sequence[str]) -> tuple[Architecture, Recipe | None]
     return settled(name, {key: one for key, one in given.items() if hasattr(plain, key) or hasattr(recipe, key)})
 
 
-def enter(kind: Architecture, recipe: Recipe, trainee: Trainee, particles: int) -> Contender:
+def enter(kind: Architecture, recipe: Recipe, advance: Callable[[int], None], particles: int) -> Contender:
     """A network as a contender."""
     device = jax.devices()[0]
     return Contender(
@@ -169,8 +182,15 @@ def enter(kind: Architecture, recipe: Recipe, trainee: Trainee, particles: int) 
         particles=particles,
         replicas=recipe.batch,
         settings={**asdict(kind), "batch": recipe.batch, "symmetry": recipe.symmetry},  # type: ignore[call-overload]
-        advance=trainee.advance,
+        advance=advance,
     )
+
+
+def enter_peer(kind: Architecture, recipe: Recipe, peer: TorchTrainee, particles: int) -> Contender:
+    """The same network in PyTorch as a contender."""
+    ours = enter(kind, recipe, peer.advance, particles)
+    settings = {**ours.settings, "version": torch_version()}
+    return replace(ours, name=f"{kind.name} in PyTorch", engine="torch", device=peer.device.type, settings=settings)
 
 
 def lattices(particles: int, count: int) -> Dataset:
@@ -212,7 +232,8 @@ def conditions(particles: int, configurations: int, updates: int, rounds: int) -
         "clock": f"{rounds} rounds of {updates} updates, networks in turn; median (lowest-highest) over rounds; from "
         "positions to new weights, the first batch of a round included",
         "left out of the clock": "compilation, validation",
-        "share of time in input": "upper bound: waits for a batch after which the device had nothing left to do",
+        "share of time in input": "upper bound, from the first batch of a round on: waits for a batch after which the "
+        "device had nothing left to do; of PyTorch all waits for a batch",
     }
 
 

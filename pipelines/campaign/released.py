@@ -109,7 +109,7 @@ class Release(Mapping[str, Any]):
         return len(check_sums(self.path, "release"))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Frame:
     """One stored frame of R replicas.
 
@@ -128,6 +128,9 @@ class Frame:
     periodic: np.ndarray
     replica: np.ndarray
     kt_set: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Frame({len(self.replica)} replicas of {self.species.shape[1]} particles)"
 
 
 class Ensemble:
@@ -189,7 +192,7 @@ class Ensemble:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LabelledSet:
     """Configurations of named classes, and the part of the split each belongs to.
 
@@ -216,6 +219,9 @@ class LabelledSet:
     split: np.ndarray
     origin: np.ndarray
     classes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"LabelledSet({len(self.label)} configurations, classes {', '.join(self.classes)})"
 
     @classmethod
     def read(cls, path: Path) -> LabelledSet:

@@ -143,14 +143,23 @@ def submit_campaign(
 
 
 def scripts(campaign: Campaign, out: Path, requests: Requests, *, at_once: int = 0, retries: int = 3) -> list[str]:
-    """The scripts that would be submitted, each job's number written as its name; writes nothing, needs no Slurm."""
+    """The scripts that would be submitted, each job's number written as its name; writes nothing, needs no Slurm.
+
+    Where Slurm cannot be asked what is in the queue, and how large arrays may be, the first line says so.
+    """
     found = survey(out, campaign.stages)
     done = {name for name, one in found.items() if one.state is State.DONE}
-    queue = Queue(jobs=queued_tasks(campaign.stages, slurm.queue(out), done) if slurm.has_slurm() else {})
+    texts: list[str] = []
+    try:
+        slurm.require()
+        in_queue, largest = slurm.queue(out), slurm.largest_array()
+    except ValueError as error:
+        texts.append(f"# all that is not done, as if the queue were empty: {error}\n")
+        in_queue, largest = {}, slurm.LARGEST_ARRAY
+    queue = Queue(jobs=queued_tasks(campaign.stages, in_queue, done))
     missing, _ = missing_tasks(campaign.stages, done, queue.jobs)
-    texts = []
     for stage in campaign.stages:
-        for array in arrays_of(stage, missing, slurm.largest_array() if slurm.has_slurm() else slurm.LARGEST_ARRAY):
+        for array in arrays_of(stage, missing, largest):
             texts.append(
                 slurm.write_script(
                     array, requests.of(stage), out, dependency=queue.dependency(array), at_once=at_once, retries=retries

@@ -67,7 +67,8 @@ def choices(engine: Engine) -> list[tuple[Engine, dict]]:
     if not isinstance(engine, ReplicaEngine):
         return [(engine, {})]
     blocks = (engine.lanes,) if engine.device == "cpu" else tuning.LANES
-    tried = [{"skin": skin, "lanes": lanes} for skin in sorted({*tuning.SKINS, engine.skin}) for lanes in blocks]
+    skins = sorted({*tuning.SKINS, engine.skin})
+    tried = [{**engine.settings, "skin": skin, "lanes": lanes} for skin in skins for lanes in blocks]
     if engine.settings not in tried:
         tried.append(engine.settings)
     return [(engine.with_settings(settings), settings) for settings in tried]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -108,14 +108,17 @@ def evaluate(
     from vitrify.learn.datasets import open_dataset
     from vitrify.learn.evaluations import differences, evaluate_all
     from vitrify.md.store.product import require_free
+    from vitrify.pipelines.progress import progress_bar
 
     require_free(out, "evaluation.toml", force=force)
     trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]
     for kind, names in (("model", [one.name for one in trained]), ("dataset", [one.name for one in data_sets])):
         if len(set(names)) < len(names):
             raise ValueError(f"{kind}s: got {', '.join(names)}, expected names that differ: tables go by them")
-    with _progress_bar() as bar:
-        task = bar.add_task("testing", total=len(trained) * len(data_sets), note="")
+    total = len(trained) * len(data_sets)
+    with progress_bar("testing") as bar:
+        bar(0, total)
+        tested = itertools.count(1)
         evaluations = evaluate_all(
             trained,
             data_sets,
@@ -124,15 +127,9 @@ def evaluate(
             seed=seed,
             null_permutations=null_permutations,
             force=force,
-            report=lambda evaluation: bar.update(task, advance=1, note=evaluation.title),
+            report=lambda evaluation: bar(next(tested), total),
         )
     show_scores(evaluations, differences(evaluations, seed=seed))
-
-
-def _progress_bar() -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 def _show_balance(built: Dataset) -> None:

@@ -82,14 +82,14 @@ def test_symmetries_of_the_square(architecture, change, periodic):
     found = scores(architecture, moved(seen, change), scaling_of=seen)
     as_it_was = scores(architecture, seen)
     assert as_it_was.std(axis=0).min() > 0.05
-    # A picture rounds places to 1/256 of a pixel, downwards, so that a mirror image moves them by as much.
+    # A picture rounds places to 1/1024 of a pixel, downwards, so that a mirror image moves them by as much.
     np.testing.assert_allclose(found, as_it_was, atol=0.02 if architecture is CNN else 1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("shift", [(1, 0), (0, 1), (13, -7), (40, 19)])
 def test_translation_by_whole_pixels_of_a_picture(shift):
     seen = liquid(True)
-    seen = replace(seen, positions=(np.floor(seen.positions * 1024) + 0.5) / 1024)  # in the middle of a cell
+    seen = replace(seen, positions=(np.floor(seen.positions * 4096) + 0.5) / 4096)  # in the middle of a cell
     found = scores(CNN, moved(seen, lambda r: r + 0.25 * np.array(shift)))
     np.testing.assert_allclose(found, scores(CNN, seen), rtol=1e-4, atol=1e-4)
 

@@ -1,5 +1,7 @@
 """Campaigns on a real Slurm: arrays, dependencies, signals, requeues, dead daemons, and nothing run twice."""
 
+import time
+
 import pytest
 
 from vitrify.md.store.rundir import RunDirectory
@@ -195,6 +197,7 @@ def test_a_dead_node_costs_only_time(cluster, place, tmp_path, until):
     until(lambda: read_progress(home)["pid"] != first and has_begun(home), "it has come back")
     cluster.cut_power()
     assert not (home / "ramp").exists()
+    time.sleep(15)  # Slurm lets a job have so long to begin before it looks for it on a node that comes back
     cluster.start_node(cluster.stack)
     until(lambda: not cluster.jobs(), "the queue is empty", 1800)
     assert set(states(out, path).values()) == {State.DONE}
