@@ -33,7 +33,7 @@ def results(runs: Sequence[RunDirectory], options: Options, progress: Progress |
             "engine's"
         )
     found.notes += measured.notes
-    shown = {place.run.path: place for place in stored if place.inherent} or {p.run.path: p for p in stored}
+    shown = {p.run.ensemble_identity: p for p in stored if p.inherent} or {p.run.ensemble_identity: p for p in stored}
     add_pictures(found, list(shown.values())[:PICTURES])
     found.add_table(
         "descriptors.csv",
@@ -76,7 +76,8 @@ def add_curves(found: Results, measured: Measurements, name: str) -> None:
     found.add_table(
         f"{name}.csv",
         curve_columns(means, name),
-        f"{kind.title}: mean over replicas of each run, temperature and kind of positions, with its standard error.",
+        f"{kind.title}: mean over replicas of each run (its batches together), temperature and kind of positions, with "
+        "its standard error.",
     )
 
 

@@ -50,14 +50,20 @@ def stored_configurations(runs: Sequence[RunDirectory]) -> Iterator[Stored]:
 
 
 def run_labels(runs: Sequence[RunDirectory]) -> dict[str, str]:
-    """What tables and legends call each run, by its identity: its name, with the folder it is in where two share it."""
-    labels = {run.identity: run.name for run in runs}
-    names = list(labels.values())
-    paths = {run.identity: run.path.resolve() for run in runs}
-    return {
-        identity: name if names.count(name) == 1 else f"{paths[identity].parent.name}/{paths[identity].name}"
-        for identity, name in labels.items()
+    """What tables and legends call each run, by its identity: its name, with the folder it is in where two share it.
+
+    Batches of one ensemble are one, and are called what the first of them is.
+    """
+    first: dict[str, RunDirectory] = {}
+    for run in runs:
+        first.setdefault(run.ensemble_identity, run)
+    names = [run.name for run in first.values()]
+    paths = {ensemble: run.path.resolve() for ensemble, run in first.items()}
+    labels = {
+        ensemble: run.name if names.count(run.name) == 1 else f"{paths[ensemble].parent.name}/{paths[ensemble].name}"
+        for ensemble, run in first.items()
     }
+    return {run.identity: labels[run.ensemble_identity] for run in runs}
 
 
 def known(kt: float) -> float:

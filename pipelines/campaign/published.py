@@ -97,7 +97,7 @@ def _scores(directory: Path) -> Iterator[dict]:
         for known, accuracy in ACCURACY.items():
             if abs(kt - known) < NEAR and table["dots"][row] == "trained once":
                 ends = [float(table[f"calibrated_accuracy{end}"][row]) for end in ("", "_low", "_high")]
-                yield _row(f"accuracy on liquids at kT {kt:.3g}", ends, accuracy, directory)
+                yield _row(f"accuracy on liquids at kT {kt:.4g}, {table['run'][row]}", ends, accuracy, directory)
 
 
 def _table(path: Path, column: str) -> dict[str, np.ndarray]:

@@ -28,6 +28,17 @@ def test_runs_in_folders_of_one_name_are_not_pooled(tmp_path):
     assert structure_columns(found)["run"] == ["fast/batch-0"] * 2 + ["slow/batch-0"] * 2
 
 
+def test_batches_of_one_ensemble_are_averaged_together(tmp_path):
+    runs = [ran(tmp_path / f"batch-{first}" / "fast", seed=1, first_replica=first) for first in (0, 2)]
+    assert list(run_labels(runs).values()) == ["fast", "fast"]
+    found = measure(list(stored_configurations(runs)), jobs=1)
+    ((_, estimate),) = mean_curves(found, "g_of_r").values()
+    every = [radial_distribution(run.configuration(k, 1)).g for run in runs for k in run.replicas]
+    assert len(every) == 4
+    np.testing.assert_allclose(estimate.mean, np.mean(every, axis=0))
+    assert structure_columns(found)["replica"] == [0, 1, 2, 3]
+
+
 def test_a_run_whose_temperature_nobody_knows_is_one_group(tmp_path):
     run = ran(tmp_path / "run", seed=1)
     again = import_gsd([run.path / "frame-0001.gsd"], tmp_path / "again", kt=0.05)

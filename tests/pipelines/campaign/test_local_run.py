@@ -109,14 +109,14 @@ def test_one_that_is_killed_begins_again_and_progress_is_counted(campaign, out):
     assert launches(out, "ramp-0001") == 6  # each left a new checkpoint, so that one retry is enough
 
 
-def test_a_hundred_kills_at_random_moments_cost_nothing_but_time(campaign, out):
-    """Each task is a chain of 200 steps, a checkpoint each; what comes out is that of a chain nobody broke."""
+def test_forty_kills_at_random_moments_cost_nothing_but_time(campaign, out):
+    """Each task is a chain of a hundred steps, a checkpoint each; what comes out is that of a chain nobody broke."""
     for stage in campaign.stages:
         for task in stage.tasks:
             script(out, task.name, """
                 kept = working / "checkpoint"
                 step, value = map(int, kept.read_text().split()) if kept.exists() else (0, 1)
-                while step < 200:
+                while step < 100:
                     step, value = step + 1, (value * 6364136223846793005 + step) % 2**64
                     (working / "partial").write_text(f"{step} {value}")
                     (working / "partial").replace(kept)
@@ -128,7 +128,7 @@ def test_a_hundred_kills_at_random_moments_cost_nothing_but_time(campaign, out):
 
     def shoot():
         seen = Counter()
-        while len(hits) < 100 and not over.wait(rng.uniform(0, 0.06)):
+        while len(hits) < 40 and not over.wait(rng.uniform(0, 0.06)):
             names = {launch.task.name: launch for launch in list(runner.running)}
             begun = [name for name in names if launches(out, name) > seen[name]]  # one that has begun its work
             if begun:
@@ -143,12 +143,12 @@ def test_a_hundred_kills_at_random_moments_cost_nothing_but_time(campaign, out):
     over.set()
     thread.join()
     value = 1
-    for step in range(200):
+    for step in range(100):
         value = (value * 6364136223846793005 + step) % 2**64
     tables = [path.read_text() for path in out.glob("workspace/*/table.csv")]
     assert tables == [str(value)] * 7
-    assert len(hits) == 100
-    assert sum(launches(out, task.name) for stage in campaign.stages for task in stage.tasks) >= 100
+    assert len(hits) == 40
+    assert sum(launches(out, task.name) for stage in campaign.stages for task in stage.tasks) >= 40
 
 
 def test_restarts_without_progress_run_out(campaign, out):

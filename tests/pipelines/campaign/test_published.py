@@ -35,7 +35,7 @@ def test_what_was_found_stands_beside_what_was_published(tmp_path):
     rows = {name: row for row, name in enumerate(table["quantity"])}
     assert list(rows) == [
         "E_IS at kT 0.05, M = 200,000", "T_g, two lines, M = 200,000", "E_IS of the liquid, kT 0.547",
-        "accuracy on liquids at kT 0.635",
+        "accuracy on liquids at kT 0.635, fast",
     ]  # fmt: skip
     assert table["published"].tolist() == [-3.867, 0.381, -3.866, 0.624]
     assert table["within_interval"].tolist() == ["True", "True", "False", "True"]
