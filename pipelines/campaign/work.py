@@ -226,7 +226,7 @@ def trained(model: str, settings: Mapping, shown: float, particles: float) -> Am
     return Amount(stepped=shown) if model == "mpnn" else Amount(pictured=shown)
 
 
-EPOCHS = {"mpnn": 30, "cnn": 20, "cnn2018": 40}
+EPOCHS = {"mpnn": 30, "cnn": 15, "cnn2018": 40}
 """Epochs of the recipes, so that a plan need not wait for JAX; a test holds them against the recipes."""
 
 
