@@ -31,7 +31,7 @@ h1{font-size:2.15rem;line-height:1.15;margin:0 0 .5rem;letter-spacing:-.01em}
 h2{font-size:1.4rem;line-height:1.25;margin:3rem 0 .8rem}
 header p{margin:0;color:var(--muted);font-size:1.05rem}
 nav{font:.86rem/1.7 system-ui,sans-serif;margin-top:1.1rem}
-nav a{color:var(--accent);text-decoration:none;margin-right:1.2rem;white-space:nowrap}
+nav a{color:var(--accent);text-decoration:none;margin-right:1.2rem;display:inline-block}
 nav a:hover{text-decoration:underline}
 p{margin:0 0 1rem}
 dl.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:.8rem;margin:1.4rem 0 1.8rem}
@@ -55,7 +55,7 @@ a.take:hover{text-decoration:underline}
 ul.files{list-style:none;margin:0 0 1.5rem;padding:0;font:.86rem/1.55 system-ui,sans-serif}
 ul.files li{border-bottom:1px solid var(--rule);padding:.45rem 0;color:var(--muted)}
 @media (max-width:600px){main{padding:2rem 1rem 3rem}body{font-size:16px}h1{font-size:1.75rem}
-figure img{padding:.3rem}nav a{display:block;margin:0;white-space:normal}
+figure img{padding:.3rem}nav a{display:block;margin:0}
 .stacked thead{display:none}.stacked table,.stacked tbody,.stacked tr,.stacked td{display:block;width:100%}
 .stacked tr{border-bottom:1.5px solid var(--ink);padding:.5rem 0}
 .stacked td,.stacked td.number{display:flex;justify-content:space-between;gap:1rem;text-align:right;white-space:normal;
