@@ -35,7 +35,7 @@ def species_means(numbers: Array, share: Array) -> Array:
 def whitening(means: np.ndarray) -> dict[str, np.ndarray]:
     """How means (C, D) of training configurations are whitened: ``centre`` (D,) and ``directions`` (D, D).
 
-    >>> means = np.random.default_rng(0).normal(size=(5000, 2)) @ np.array([[1.0, 0.999], [0.0, 0.01]])
+    >>> means = np.random.default_rng(0).normal(size=(5000, 2)) @ np.array([[1.0, 0.8], [0.0, 0.6]])
     >>> white = (means - whitening(means)["centre"]) @ whitening(means)["directions"]
     >>> np.round(np.cov(white.T), 1).tolist()
     [[1.0, 0.0], [0.0, 1.0]]

@@ -94,7 +94,7 @@ def test_heat_of_an_impact_starts_at_the_surface_and_goes_down(tmp_path, monkeyp
 
     monkeypatch.setattr(ImpactProtocol, "begin", on_cold_films)
     spec = ImpactSpec(
-        source=films.identity, deposition=RECIPE, replicas=24, frames=80, steps_per_frame=15, depth=6.0, bin_depth=2.0,
+        source=films.identity, deposition=RECIPE, replicas=32, frames=80, steps_per_frame=15, depth=6.0, bin_depth=2.0,
         seed=4,
     )  # fmt: skip
     found = cascade(strike(films, spec, tmp_path / "impact"))

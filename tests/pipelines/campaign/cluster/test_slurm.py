@@ -81,10 +81,10 @@ def undisturbed(path, tmp_path):
 
 def test_a_task_that_is_told_to_leave_comes_back(cluster, place, tmp_path, until):
     """It ends as if it had never stopped, and what waits for it goes on waiting meanwhile."""
-    path, out = place(steps=1_500_000)
+    path, out = place(steps=4_000_000)
     home = out / "workspace" / "ramp-0000"
     submit(path, out)
-    until(lambda: has_begun(home), "the task is under way")
+    until((home / "working" / "ramp" / "spec.toml").exists, "the run has begun")
     assert states(out, path)["ramp-0000"] is State.RUNNING
     assert cluster.succeeds("scancel", "--signal=USR1", "--batch", f"{cluster.number('ramp')}_0")
     until(lambda: "back into the queue" in (out / "slurm" / "ramp.log").read_text(), "it has left")
