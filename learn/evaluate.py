@@ -33,6 +33,7 @@ class Evaluation:
         trained_positions: ``instant`` or ``inherent``, what it was trained on.
         dataset: name of the dataset it is tested on.
         positions: ``instant`` or ``inherent``, what it is tested on.
+        paired: whether its classes are paired by E_IS, so that the energy of one alone tells nothing.
         part: ``test`` or ``all``.
         left_out: configurations left out because the model was trained or chosen on their origin.
         rows: (C,) the configurations tested.
@@ -55,6 +56,7 @@ class Evaluation:
     trained_positions: str
     dataset: str
     positions: str
+    paired: bool
     part: str
     left_out: int
     rows: np.ndarray = field(repr=False)
@@ -143,6 +145,7 @@ def evaluate(
         trained_positions=model.training.dataset["positions"],
         dataset=dataset.name,
         positions=dataset.positions_taken,
+        paired=dataset.matching is not None,
         part=part,
         left_out=int(seen.sum()),
         rows=rows,

@@ -134,6 +134,7 @@ def score_columns(evaluations: Sequence[Evaluation]) -> dict[str, list]:
             name: getattr(one, name)
             for name in ("model", "architecture", "trained_on", "trained_positions", "dataset", "positions", "part")
         }
+        row |= {"paired": "energy" if one.paired else ""}
         row |= {"configurations": len(one.rows), "replicas": len(set(one.origin.tolist())), "left_out": one.left_out}
         for name in ("accuracy", "auc"):
             row |= {f"{part}_{name}": getattr(getattr(one.verdict, part), name) for part in ("train", "validation")}

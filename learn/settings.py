@@ -42,7 +42,7 @@ def settled(name: str, given: Mapping[str, Any]) -> tuple[Architecture, Recipe |
         ValueError: for a name that neither has, or a value that is none of theirs.
 
     >>> settled("linear", {"features": "both"})
-    (Linear(features='both', folds=5), None)
+    (Linear(features='both', folds=5, reach=1.75, spacing=0.1, whitened=True), None)
     """
     plain = get_architecture(name)
     options = {field.name for field in fields(ARCHITECTURES[name])}

@@ -263,6 +263,7 @@ def point_columns(found: Sequence[Transfer]) -> dict[str, list]:
             area, right = one.auc(column), one.calibrated(column)
             energy = one.curve.inherent_at(float(kt))
             row = {"run": one.run, "dots": one.dots, "kt_set": kt, "replicas": len(one.liquid)}
+            row |= {"particles": one.curve.particles}
             for name, score in (("auc", area), ("calibrated_accuracy", right)):
                 row |= {name: score.value, f"{name}_low": score.interval.low, f"{name}_high": score.interval.high}
             row |= {"inherent_energy": float(energy.mean), "inherent_energy_error": float(energy.error)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -109,6 +110,11 @@ def line(error: Exception) -> str:
 
 
 def fail(text: str, status: int) -> None:
-    """Say ``text`` on stderr and leave."""
-    typer.echo(f"vitrify: {text}", err=True)
+    """Say ``text`` on stderr and leave; with that status even where stderr is a file on a full disk."""
+    try:
+        typer.echo(f"vitrify: {text}", err=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # else Python tries again at its end, and leaves with 120
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, sys.stderr.fileno())
     sys.exit(status)

@@ -28,6 +28,7 @@ class CoolingCurve:
         kt: (R, F) kinetic temperature [eps_AA].
         potential_energy: (R, F) instantaneous energy.
         inherent_energy: (R, F) inherent-structure energy.
+        particles: N of each; None where they differ, as films do, or where nobody said.
     """
 
     ramp_steps: int
@@ -36,6 +37,7 @@ class CoolingCurve:
     kt: np.ndarray
     potential_energy: np.ndarray
     inherent_energy: np.ndarray
+    particles: int | None = None
 
     def __post_init__(self):
         shape = (self.replicas, len(self.kt_set))
@@ -102,14 +104,19 @@ def cooling_curves(runs: Sequence[RunDirectory]) -> list[CoolingCurve]:
         require_different_replicas(group)
     curves = [
         curve_from_tables(
-            [run.table for run in group], ramp_steps=steps, rate=(kt_start - kt_end) / (steps * time_step)
+            [run.table for run in group],
+            ramp_steps=steps,
+            rate=(kt_start - kt_end) / (steps * time_step),
+            particles=runs[0].spec["particles"],
         )
         for (steps, time_step, kt_start, kt_end), group in by_rate.items()
     ]
     return sorted(curves, key=lambda curve: curve.rate)
 
 
-def curve_from_tables(tables: Sequence[Mapping[str, np.ndarray]], *, ramp_steps: int, rate: float) -> CoolingCurve:
+def curve_from_tables(
+    tables: Sequence[Mapping[str, np.ndarray]], *, ramp_steps: int, rate: float, particles: int | None = None
+) -> CoolingCurve:
     """Pool the replicas of several tables into one curve.
 
     Args:
@@ -117,6 +124,7 @@ def curve_from_tables(tables: Sequence[Mapping[str, np.ndarray]], *, ramp_steps:
             converged; rows in any order. Equal replica numbers of different tables are different replicas.
         ramp_steps: length of the ramp [time steps].
         rate: cooling rate [eps_AA / tau].
+        particles: N of each replica, where they have as many.
 
     Raises:
         ValueError: for tables without rows, or frames whose set temperatures differ between replicas.
@@ -157,6 +165,7 @@ def curve_from_tables(tables: Sequence[Mapping[str, np.ndarray]], *, ramp_steps:
         kt=gather("kt"),
         potential_energy=gather("potential_energy"),
         inherent_energy=inherent_energy,
+        particles=particles,
     )
 
 

@@ -84,6 +84,7 @@ def equilibrium_columns(runs: Sequence[RunDirectory], states: Sequence[Equilibri
         rows.append(
             {
                 "run": run.name,
+                "particles": run.spec["particles"],
                 "kt_set": state.kt_set,
                 "inherent_energy": float(state.inherent.mean),
                 "inherent_energy_error": float(state.inherent.error),

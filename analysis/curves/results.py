@@ -357,6 +357,7 @@ def _lines_row(curve: CoolingCurve, found: GlassTransition | None) -> dict:
     return {
         "ramp_steps": curve.ramp_steps,
         "rate": curve.rate,
+        "particles": np.nan if curve.particles is None else curve.particles,
         "replicas": found.replicas if found else curve.replicas,
         "tg": tg.value,
         "tg_low": tg.low,

@@ -1,4 +1,4 @@
-"""How densities around a particle depend on distance and direction: partial g(r), angles between bonds."""
+"""How densities around a particle depend on distance and direction: partial g(r), shells, angles between bonds."""
 
 from __future__ import annotations
 
@@ -112,6 +112,75 @@ def _pair_counts(around: Surroundings, edges: np.ndarray) -> Iterator[np.ndarray
             yield counts.bin_counts.astype(np.float64)
         else:
             yield np.zeros(len(edges) - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shells:
+    """Smooth shells around a particle: Gaussians side by side, as wide as they are apart.
+
+    Attributes:
+        reach: radius of the last one [sigma_AA].
+        spacing: from each to the next, and the standard deviation of each [sigma_AA].
+    """
+
+    reach: float
+    spacing: float
+
+    def __post_init__(self):
+        if not 0 < self.spacing < self.reach - RADIUS_RANGE[0]:
+            raise ValueError(
+                f"shells: got a spacing of {self.spacing:g} and a reach of {self.reach:g} sigma_AA, expected a "
+                f"positive spacing and a reach of more than {RADIUS_RANGE[0]:g} and one spacing"
+            )
+
+    @property
+    def radii(self) -> np.ndarray:
+        """(K,) their radii, from inside the closest contact on [sigma_AA]."""
+        return RADIUS_RANGE[0] + self.spacing * np.arange(self.count)
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return 1 + int((self.reach - RADIUS_RANGE[0]) / self.spacing + 1e-9)
+
+    @property
+    def farthest(self) -> float:
+        """Distance up to which neighbours count: four standard deviations beyond the last shell [sigma_AA]."""
+        return self.reach + 4 * self.spacing
+
+
+def shell_counts(around: Surroundings, shells: Shells) -> np.ndarray:
+    """How many neighbours a particle has in smooth shells: a partial g(r) that is smooth in the positions.
+
+    ``n_ab(R) = <sum_j exp(-(r_ij - R)^2 / 2 w^2) / (w sqrt(2 pi))>``, j of species b around i of species a, the mean
+    over members: neighbours per sigma_AA, ``2 pi R rho_b g_ab(R)`` where that changes little within w.
+
+    Source: J. Behler and M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007), for Gaussian shells.
+
+    Args:
+        around: the configuration and its members, whose neighbours need be there as far as ``shells.farthest``.
+        shells: the shells.
+
+    Returns:
+        (3, K) n_AA, n_AB, n_BB [1/sigma_AA]; 0 for a species that is not there.
+
+    Raises:
+        ValueError: for shells that reach beyond the pairs that are looked for, or beyond half of the box.
+    """
+    if shells.farthest > around.reach:
+        raise ValueError(
+            f"shells: got neighbours up to {shells.farthest:g} sigma_AA, expected at most {around.reach:.4g}, as far "
+            "as pairs are looked for in a box of this size"
+        )
+    near = around.near_matter
+    near = near.select(around.members[near.i] & (near.distance < shells.farthest))
+    centre, other, radii = around.species[near.i], around.species[near.j], shells.radii
+    counts = np.zeros((len(PAIRS), len(radii)))
+    for row, (_, a, b) in enumerate(PAIRS):
+        distance = near.distance[(centre == a) & (other == b)]
+        bells = np.exp(-0.5 * ((distance[:, None] - radii) / shells.spacing) ** 2).sum(axis=0)
+        counts[row] = bells / (shells.spacing * np.sqrt(2 * np.pi) * max(int(around.of(a).sum()), 1))
+    return counts
 
 
 def bond_angles(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:

@@ -48,13 +48,13 @@ def results(runs: Sequence[RunDirectory], options: Options, progress: Progress |
 def add_pictures(found: Results, places: Sequence[Stored]) -> None:
     """The configurations side by side."""
     labels = run_labels([place.run for place in places])
-    loaded = [(labels[place.run.identity], place.load(), place.inherent) for place in places]
-    drawn = {_title(run, one.kt_set, inherent): one for run, one, inherent in loaded}
+    loaded = [(labels[place.run.identity], place.load()) for place in places]
+    drawn = {_title(run, one.kt_set, inherent=False): one for run, one in loaded}  # the caption says what they are
     kind = "Inherent structures" if places[0].inherent else "Configurations as the dynamics left them"
     found.add_figure(
         "configurations.png",
         configuration_figure(drawn),
-        f"{kind}, one of each run: A light blue, B orange, to scale, in their periodic box.",
+        f"{kind}, one of each run, of the temperature above it: A light blue, B orange, to scale, in their box.",
     )
 
 

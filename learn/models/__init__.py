@@ -21,7 +21,7 @@ def get_architecture(name: str, **options: Any) -> Architecture:
         ValueError: for an unknown name or option.
 
     >>> get_architecture("linear", features="energy")
-    Linear(features='energy', folds=5)
+    Linear(features='energy', folds=5, reach=1.75, spacing=0.1, whitened=True)
     """
     if name not in ARCHITECTURES:
         raise ValueError(f"model: got {name!r}, expected one of {', '.join(ARCHITECTURES)}")

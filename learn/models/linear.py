@@ -1,10 +1,10 @@
-"""The yardstick: logistic regression on the energy, on the descriptors of the field, or on both."""
+"""The yardsticks: logistic regression on the energy, on the descriptors of the field, on both, or on a fine g(r)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -14,13 +14,21 @@ from sklearn.model_selection import GroupKFold
 
 from vitrify.analysis.structure.descriptors import descriptor_vector
 from vitrify.analysis.structure.measurement import in_parallel
+from vitrify.analysis.structure.radial import PAIRS, Shells, shell_counts
+from vitrify.analysis.structure.surroundings import Surroundings
 from vitrify.learn.datasets import Configurations
+from vitrify.learn.graphs import counted_particles
+from vitrify.learn.models.means import whitening
 from vitrify.learn.symmetry import Symmetry
+from vitrify.md.model import EMPTY
 from vitrify.md.store.frames import Configuration
 
-FEATURES = ("energy", "descriptors", "both")
+FEATURES = ("energy", "descriptors", "both", "radial")
 FEW = 128
 """Configurations that are described sooner here than processes start."""
+SPARSE = 1e-3
+"""Shells that hold less than this part of the fullest in training configurations are left out: at N = 1,080 some one
+pair a configuration, and below contact the tails of the shells beside."""
 PENALTIES = np.logspace(-5, 3, 17)
 """Inverse strengths C of the l2 penalty that are tried."""
 
@@ -29,18 +37,30 @@ PENALTIES = np.logspace(-5, 3, 17)
 class Linear:
     """Logistic regression. A network that does no better than this on E_IS has learnt the energy and nothing else.
 
+    One that does no better than this on smooth radial counts has learnt a g(r).
+
     Its l2 penalty is the one of the lowest log loss in cross-validation over origins, on the training part alone, after
     which it is fitted to all of that part; classes count equally.
 
     Attributes:
         features: ``energy``, E_IS per particle of the configuration (whatever positions are shown to others);
             ``descriptors``, bond order, Voronoi cells, coordination and g(r) of the positions
-            (:func:`vitrify.analysis.structure.descriptors.descriptor_vector`); or ``both``.
+            (:func:`vitrify.analysis.structure.descriptors.descriptor_vector`); ``both`` of these; or ``radial``, how
+            many A are around an A, B around an A and B around a B in smooth shells
+            (:func:`vitrify.analysis.structure.radial.shell_counts`); of a window or film, around the particles whose
+            neighbours are all there.
         folds: of the cross-validation; as many as there are origins where they are fewer.
+        reach: radius of the last shell [sigma_AA], of ``radial``.
+        spacing: of the shells, and their width [sigma_AA], of ``radial``.
+        whitened: whether numbers of ``radial`` are whitened (:mod:`vitrify.learn.models.means`), so that the penalty
+            weighs what is seen in units of what configurations differ by, or each divided by its own spread as others.
     """
 
     features: str = "energy"
     folds: int = 5
+    reach: float = 1.75
+    spacing: float = 0.1
+    whitened: bool = True
 
     name: ClassVar[str] = "linear"
     recipe: ClassVar[None] = None
@@ -50,13 +70,27 @@ class Linear:
             raise ValueError(f"features: got {self.features!r}, expected one of {', '.join(FEATURES)}")
         if self.folds < 2:
             raise ValueError(f"folds: got {self.folds}, expected at least 2")
+        _ = self.shells
+
+    @property
+    def shells(self) -> Shells:
+        """The shells of ``radial``."""
+        return Shells(reach=self.reach, spacing=self.spacing)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a configuration has."""
+        sizes = {"energy": 1, "radial": len(PAIRS) * self.shells.count}
+        return sizes[self.features] if self.features in sizes else _descriptors() + (self.features == "both")
 
     def encode(self, configurations: Configurations) -> np.ndarray:
         """The features, (C, K) float64.
 
         Raises:
-            ValueError: for a configuration without an inherent-structure energy.
+            ValueError: for a configuration without an inherent-structure energy, or a box too narrow for the shells.
         """
+        if self.features == "radial":
+            return self._radial(configurations)
         count = len(configurations)
         features = [np.empty((count, 0))]
         if self.features != "descriptors":
@@ -74,7 +108,10 @@ class Linear:
         return np.concatenate(features, axis=1)
 
     def scaling(self, encoded: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Mean and standard deviation of each feature; a feature that never changes is left at zero."""
+        """Mean and standard deviation of each feature, or how all are whitened; what never changes is left at zero."""
+        if self.features == "radial" and self.whitened:
+            level = encoded[rows].mean(axis=0)
+            return whitening(np.where(level > SPARSE * level.max(), encoded[rows], 0.0))
         spread = encoded[rows].std(axis=0)
         return {"mean": encoded[rows].mean(axis=0), "spread": np.where(spread > 1e-12, spread, np.inf)}
 
@@ -86,11 +123,13 @@ class Linear:
         symmetry: Symmetry | None = None,
     ) -> np.ndarray:
         """(B, K) float32; equivalents of a configuration have the same features."""
+        if "directions" in scaling:
+            return ((encoded[rows] - scaling["centre"]) @ scaling["directions"]).astype(np.float32)
         return ((encoded[rows] - scaling["mean"]) / scaling["spread"]).astype(np.float32)
 
     def network(self, classes: int, rngs: nnx.Rngs) -> nnx.Module:
         """One dense layer on scaled features."""
-        return _Linear(self.features, classes, rngs)
+        return _Linear(self.size, classes, rngs)
 
     def solve(self, inputs: np.ndarray, label: np.ndarray, origin: np.ndarray, classes: int) -> dict[str, np.ndarray]:
         """The weights, by scikit-learn.
@@ -113,6 +152,19 @@ class Linear:
             weights, offset = weights * [-0.5, 0.5], offset * [-0.5, 0.5]
         return {"dense/kernel": weights.astype(np.float32), "dense/bias": offset.astype(np.float32)}
 
+    def _radial(self, configurations: Configurations) -> np.ndarray:
+        """(C, K) counts in shells, of the particles whose neighbours are all there."""
+        rows = range(len(configurations))
+        counted = [counted_particles(configurations, row, self.shells.farthest) for row in rows]
+        seen = ((configurations.one(row), counted[row][configurations.species[row] != EMPTY]) for row in rows)
+        counts = list(in_parallel(partial(_counts, self.shells), seen, few=FEW))
+        return np.array(counts).reshape(len(configurations), -1)
+
+
+def _counts(shells: Shells, seen: tuple[Configuration, np.ndarray]) -> np.ndarray:
+    configuration, members = seen
+    return shell_counts(Surroundings(configuration, members), shells)
+
 
 def _losses(taught: np.ndarray, label: np.ndarray, asked: np.ndarray, answers: np.ndarray) -> list[float]:
     """Log loss of one fold at each penalty; each fit sets out from the one before."""
@@ -126,9 +178,8 @@ def _losses(taught: np.ndarray, label: np.ndarray, asked: np.ndarray, answers: n
 
 
 class _Linear(nnx.Module):
-    def __init__(self, features: str, classes: int, rngs: nnx.Rngs):
-        energy, described = features != "descriptors", features != "energy"
-        self.dense = nnx.Linear(energy + described * _descriptors(), classes, rngs=rngs)
+    def __init__(self, size: int, classes: int, rngs: nnx.Rngs):
+        self.dense = nnx.Linear(size, classes, rngs=rngs)
 
     def __call__(self, features):
         return self.dense(features)

@@ -19,10 +19,10 @@ from vitrify.pipelines.benchmark.record import (
     default_console,
     missing_peers,
     print_conditions,
+    print_rates,
+    print_ratios,
     print_settings,
-    print_table,
     refuse_overwriting,
-    spread_text,
     write_record,
 )
 from vitrify.pipelines.progress import progress_bar
@@ -83,8 +83,7 @@ def benchmark_md(
         "ratios": list(ratios(contenders, laps, steps)),
     }
     show(record, console)
-    if out is not None:
-        console.print(f"wrote {write_record(record, out)}", soft_wrap=True, highlight=False)
+    write_record(record, out, console)
     return record
 
 
@@ -135,31 +134,7 @@ def ratios(contenders: Sequence[Contender], laps: Sequence[Laps], steps: int) ->
 
 def show(record: dict, console: Console) -> None:
     """Print rates, ratios, and what they rest on."""
-    print_table(
-        "Dynamics: 1e6 particle-steps per second",
-        ("contender", "device", "threads", "replicas", "by the clock", "per CPU second", "steps/s per replica"),
-        [
-            (
-                entry["name"],
-                entry["device"],
-                str(entry["threads"]),
-                str(entry["replicas"]),
-                spread_text(entry["particle_steps_per_second_range"], 1e-6),
-                spread_text(entry["particle_steps_per_cpu_second"], 1e-6) if entry["device"] == "cpu" else "-",
-                spread_text(entry["steps_per_second_per_replica"], digits=0),
-            )
-            for entry in record["rows"]
-        ],
-        console,
-    )
-    print_table(
-        "How many times as fast",
-        ("contender against peer", "by the clock", "per CPU second"),
-        [
-            (f"{entry['contender']} / {entry['peer']}", spread_text(entry["wall"]), spread_text(entry["cpu"]))
-            for entry in record["ratios"]
-        ],
-        console,
-    )
+    print_rates("Dynamics", record["rows"], console)
+    print_ratios(record["ratios"], console)
     print_settings(record["rows"], console)
     print_conditions(record["conditions"], console)

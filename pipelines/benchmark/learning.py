@@ -159,8 +159,7 @@ def benchmark_learn(
         ],
     }
     show(record, console)
-    if out is not None:
-        console.print(f"wrote {write_record(record, out)}", soft_wrap=True, highlight=False)
+    write_record(record, out, console)
     return record
 
 

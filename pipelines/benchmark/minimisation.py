@@ -151,8 +151,7 @@ def benchmark_quench(
         comparisons += ratios(minimisers, bills, particles)
     record = {"benchmark": "quench", "conditions": conditions(kt), "rows": rows, "ratios": comparisons}
     show(record, console)
-    if out is not None:
-        console.print(f"wrote {write_record(record, out)}", soft_wrap=True, highlight=False)
+    write_record(record, out, console)
     return record
 
 

@@ -48,12 +48,14 @@ def refuse_overwriting(out: Path | None) -> None:
         raise FileExistsError(errno.EEXIST, "exists already, expected a new directory", str(out / FILE))
 
 
-def write_record(record: Mapping, out: Path) -> Path:
-    """Put ``record`` and its provenance into ``out``/benchmark.json."""
+def write_record(record: Mapping, out: Path | None, console: Console) -> None:
+    """Put ``record`` and its provenance into ``out``/benchmark.json, and say so; nothing where ``out`` is None."""
+    if out is None:
+        return
     path = out / FILE
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps({**record, "provenance": provenance()}, indent=2) + "\n")
-    return path
+    console.print(f"wrote {path}", soft_wrap=True, highlight=False)
 
 
 def spread_text(spread: Mapping | Spread | None, scale: float = 1.0, digits: int = 2) -> str:
@@ -80,6 +82,40 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def print_rates(title: str, rows: Sequence[Mapping], console: Console) -> None:
+    """What each contender does in a second."""
+    print_table(
+        f"{title}: 1e6 particle-steps per second",
+        ("contender", "device", "threads", "replicas", "by the clock", "per CPU second", "steps/s per replica"),
+        [
+            (
+                entry["name"],
+                entry["device"],
+                str(entry["threads"]),
+                str(entry["replicas"]),
+                spread_text(entry["particle_steps_per_second_range"], 1e-6),
+                spread_text(entry["particle_steps_per_cpu_second"], 1e-6) if entry["device"] == "cpu" else "-",
+                spread_text(entry["steps_per_second_per_replica"], digits=0),
+            )
+            for entry in rows
+        ],
+        console,
+    )
+
+
+def print_ratios(ratios: Sequence[Mapping], console: Console) -> None:
+    """How many times as fast as its peer each contender is."""
+    print_table(
+        "How many times as fast",
+        ("contender against peer", "by the clock", "per CPU second"),
+        [
+            (f"{entry['contender']} / {entry['peer']}", spread_text(entry["wall"]), spread_text(entry["cpu"]))
+            for entry in ratios
+        ],
+        console,
+    )
 
 
 def print_settings(rows: Sequence[Mapping], console: Console) -> None:

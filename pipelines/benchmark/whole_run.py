@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,9 +18,9 @@ from vitrify.pipelines.benchmark.record import (
     available_cores,
     default_console,
     print_conditions,
-    print_table,
+    print_rates,
+    print_ratios,
     refuse_overwriting,
-    spread_text,
     write_record,
 )
 from vitrify.pipelines.progress import progress_bar
@@ -113,8 +112,7 @@ def benchmark_run(
         ],
     }
     show(record, console)
-    if out is not None:
-        console.print(f"wrote {write_record(record, out)}", soft_wrap=True, highlight=False)
+    write_record(record, out, console)
     return record
 
 
@@ -161,30 +159,6 @@ def conditions(spec: CoolingSpec, rounds: int) -> dict[str, str]:
 
 def show(record: dict, console: Console) -> None:
     """Print rates, their ratio, and what they rest on."""
-    rows: Sequence[dict] = record["rows"]
-    print_table(
-        "A whole run: 1e6 particle-steps per second",
-        ("contender", "device", "threads", "replicas", "by the clock", "per CPU second"),
-        [
-            (
-                entry["name"],
-                entry["device"],
-                str(entry["threads"]),
-                str(entry["replicas"]),
-                spread_text(entry["particle_steps_per_second_range"], 1e-6),
-                spread_text(entry["particle_steps_per_cpu_second"], 1e-6) if entry["device"] == "cpu" else "-",
-            )
-            for entry in rows
-        ],
-        console,
-    )
-    print_table(
-        "Rate of the run over that of the engine",
-        ("", "by the clock", "per CPU second"),
-        [
-            (f"{one['contender']} / {one['peer']}", spread_text(one["wall"]), spread_text(one["cpu"]))
-            for one in record["ratios"]
-        ],
-        console,
-    )
+    print_rates("A whole run", record["rows"], console)
+    print_ratios(record["ratios"], console)
     print_conditions(record["conditions"], console)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import disk_usage
 
 from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import lock_directory, write_atomically
@@ -318,7 +319,8 @@ def kept_error(home: Path) -> str:
     for path in (home / ERROR, home / LOG):
         if path.is_file() and (lines := path.read_text(errors="replace").split("\n")[:-1]):
             return lines[-1]
-    return f"ended with exit status {REFUSED}"
+    free = disk_usage(home).free
+    return f"ended with exit status {REFUSED} and had nowhere to say why; {free:,} bytes are free where it writes"
 
 
 def devices_of(kind: str, count: int | None) -> Devices:

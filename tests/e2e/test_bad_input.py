@@ -170,6 +170,16 @@ def test_an_interrupt_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     assert err == "vitrify: interrupted; what was finished is kept, go on with --resume\n"
 
 
+def test_a_full_log_leaves_the_exit_status(tmp_path):
+    """Where not even the line can be written, as in a campaign's log on a full disk, the status still tells."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    program = [sys.executable, "-c", "from vitrify.pipelines.cli import main; main()"]
+    with open("/dev/full", "w") as full:
+        left = subprocess.run([*program, "analyze", tmp_path / "nowhere"], stdout=full, stderr=full, check=False)
+    assert left.returncode == 2
+
+
 def in_a_small_disk(directory: Path, size: str, command: str) -> subprocess.CompletedProcess:
     """Run a shell command with a tiny file system mounted on ``directory``, in a namespace of its own."""
     mount = f"mount -t tmpfs -o size={size} tmpfs {directory} && {command}"

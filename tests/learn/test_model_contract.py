@@ -21,6 +21,7 @@ ALL = [
     get_architecture("linear"),
     get_architecture("linear", features="descriptors"),
     get_architecture("linear", features="both"),
+    get_architecture("linear", features="radial", reach=2.0, spacing=0.2),
 ]
 SHORT = Recipe(epochs=3, batch=8, learning_rate=1e-3, l2=1e-3, symmetry=False, patience=3)
 pytestmark = pytest.mark.parametrize(

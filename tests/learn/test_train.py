@@ -358,7 +358,7 @@ def test_an_impossible_recipe_is_refused(change):
 def test_unknown_models_and_options_are_named():
     with pytest.raises(ValueError, match="got 'transformer', expected one of cnn2018, cnn, mpnn, linear"):
         get_architecture("transformer")
-    with pytest.raises(ValueError, match="linear: has no option pixels; expected features, folds"):
+    with pytest.raises(ValueError, match="linear: has no option pixels; expected features, folds, reach, spacing"):
         get_architecture("linear", pixels=3)
     with pytest.raises(ValueError, match="features: got 'mass'"):
         get_architecture("linear", features="mass")

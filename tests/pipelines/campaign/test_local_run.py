@@ -182,9 +182,18 @@ def test_an_error_is_not_tried_again_until_the_next_run(campaign, out, capsys):
     assert launches(out, "others") == 1
 
 
+def test_an_error_that_found_no_room_is_not_tried_again_either(campaign, out):
+    script(out, "other-0000", "sys.exit(2)")
+    with pytest.raises(
+        ValueError, match=r"other-0000: ended with exit status 2 and had nowhere to say why; [0-9,]+ bytes"
+    ):
+        run_campaign(campaign, out, TWO)
+    assert launches(out, "other-0000") == 1
+
+
 def test_a_task_that_says_it_is_done_and_is_not_has_failed(campaign, out):
     script(out, "other-0000", "sys.exit(0)")
-    with pytest.raises(ValueError, match="other-0000: ended with exit status 0, 1 launches in a row without progress"):
+    with pytest.raises(ValueError, match=r"other-0000: ended with exit status 0, 1 launches in a row without progress"):
         run_campaign(campaign, out, TWO, retries=0)
 
 
