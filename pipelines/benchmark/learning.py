@@ -204,7 +204,8 @@ def enter_peer(kind: Architecture, recipe: Recipe, peer: TorchTrainee, particles
     """The same network in PyTorch as a contender."""
     ours = enter(kind, recipe, peer.advance, particles)
     settings = {**ours.settings, "version": torch_version()}
-    return replace(ours, name=kind.name + PEER, engine="torch", device=peer.device.type, settings=settings)
+    device, threads = peer.device.type, peer.threads
+    return replace(ours, name=kind.name + PEER, engine="torch", device=device, threads=threads, settings=settings)
 
 
 def lattices(particles: int, count: int) -> Dataset:

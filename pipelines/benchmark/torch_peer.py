@@ -24,6 +24,7 @@ class TorchTrainee:
 
     Attributes:
         device: what it runs on, a GPU where PyTorch sees one.
+        threads: that PyTorch has for one operation on a CPU.
         updates: done.
         shares: of the time in input, one a round, as :class:`~vitrify.pipelines.benchmark.learning.Trainee` counts it.
 
@@ -55,6 +56,7 @@ class TorchTrainee:
             if recipe.optimiser == "adamw"
             else torch.optim.Adam(self.weights, lr=rate)
         )
+        self.threads = torch.get_num_threads()
         self.updates = 0
         self.shares: list[float] = []
 
