@@ -170,7 +170,7 @@ def single_point(
     r, s = positions[filled].astype(np.float64), np.asarray(species)[filled]
     energies, forces, virials = np.zeros(len(species)), np.zeros((len(species), 2)), np.zeros(len(species))
     wrap = np.where(periodic, box, np.inf)
-    repulsion, attraction = coefficients(pairs.epsilon, pairs.sigma)
+    numerator, offset = coefficients(pairs.epsilon, pairs.sigma)
     rows = 256
     for start in range(0, len(filled), rows):
         block = slice(start, start + rows)
@@ -179,9 +179,9 @@ def single_point(
         distance2[np.arange(distance2.shape[0]), np.arange(start, start + distance2.shape[0])] = np.inf
         pair = s[block, None], s[None]
         inside = distance2 < pairs.r_cut[pair] ** 2
-        law = 1 / distance2, repulsion[pair], attraction[pair]
-        energies[filled[block]] = half_energy(*law).sum(axis=1, where=inside)
-        strength = np.where(inside, force_over_distance(*law), 0.0)
+        nearness = numerator[pair] / distance2
+        energies[filled[block]] = half_energy(nearness, numerator[pair], offset[pair]).sum(axis=1, where=inside)
+        strength = np.where(inside, force_over_distance(nearness, offset[pair]), 0.0)
         forces[filled[block]] = np.einsum("ij,ijk->ik", strength, separation)
         virials[filled[block]] = 0.5 * np.einsum("ij,ijk,ijk->i", strength, separation, separation)
     return SinglePoint(energies, forces, virials)

@@ -50,6 +50,6 @@ def particle_energies(
 def energies_of_pairs(pairs: PairTable, near: Neighbours, species: np.ndarray) -> np.ndarray:
     """Pair energy of each particle (N,) from pairs that are there: all those within the longest cut-off, or more."""
     pair = species[near.i], species[near.j]
-    repulsion, attraction = coefficients(pairs.epsilon, pairs.sigma)
-    energy = half_energy(1 / near.distance**2, repulsion[pair], attraction[pair])
+    numerator, offset = (table[pair] for table in coefficients(pairs.epsilon, pairs.sigma))
+    energy = half_energy(numerator / near.distance**2, numerator, offset)
     return np.bincount(near.i, np.where(near.distance < pairs.r_cut[pair], energy, 0.0), minlength=len(species))

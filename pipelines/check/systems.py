@@ -124,7 +124,8 @@ def external_forces(externals: tuple[External, ...], ensemble: Ensemble) -> np.n
 def shifted_energies(pairs: PairTable, ensemble: Ensemble) -> np.ndarray:
     """Pair energy of each replica on the energy-shifted potential, (R,): the one that truncated forces derive from."""
     totals = oracle(pairs, ensemble).energies.sum(axis=1)
-    half_at_cutoff = half_energy(1 / pairs.r_cut**2, *coefficients(pairs.epsilon, pairs.sigma))
+    law = coefficients(pairs.epsilon, pairs.sigma)
+    half_at_cutoff = half_energy(law.numerator / pairs.r_cut**2, *law)
     for row, (r, s, box) in enumerate(zip(ensemble.positions, ensemble.species, ensemble.box, strict=True)):
         wrap = np.where(ensemble.periodic, box, np.inf)
         distance2 = (minimum_image(r[:, None] - r[None], wrap) ** 2).sum(axis=-1)

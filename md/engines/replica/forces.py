@@ -18,13 +18,13 @@ def pair_forces(particles, neighbours, box, pairs):
         fx, fy = real(0), real(0)
         for other in range(neighbours.count.shape[0]):
             cutoff2 = pairs.cutoff2[species, other]
-            repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
+            numerator, offset = pairs.numerator[species, other], pairs.offset[species, other]
             for k in range(neighbours.count[other, i]):
                 j = neighbours.ids[other, k, i]
                 dx = real(fixed(x - particles.x[j])) * box.scale_x
                 dy = real(fixed(y - particles.y[j])) * box.scale_y
                 r2 = dx * dx + dy * dy
-                strength = force_over_distance(real(1) / r2, repulsion, attraction) if r2 < cutoff2 else real(0)
+                strength = force_over_distance(numerator / r2, offset) if r2 < cutoff2 else real(0)
                 fx += strength * dx
                 fy += strength * dy
         particles.fx[i] = fx
@@ -57,15 +57,15 @@ def pair_sums(particles, neighbours, box, pairs, energies, virials):
         energy, virial = real(0), real(0)
         for other in range(neighbours.count.shape[0]):
             cutoff2 = pairs.cutoff2[species, other]
-            repulsion, attraction = pairs.repulsion[species, other], pairs.attraction[species, other]
+            numerator, offset = pairs.numerator[species, other], pairs.offset[species, other]
             for k in range(neighbours.count[other, i]):
                 j = neighbours.ids[other, k, i]
                 dx = real(fixed(x - particles.x[j])) * box.scale_x
                 dy = real(fixed(y - particles.y[j])) * box.scale_y
                 r2 = dx * dx + dy * dy
-                inverse2 = real(1) / r2
-                energy += half_energy(inverse2, repulsion, attraction) if r2 < cutoff2 else real(0)
-                virial += r2 * force_over_distance(inverse2, repulsion, attraction) if r2 < cutoff2 else real(0)
+                nearness = numerator / r2
+                energy += half_energy(nearness, numerator, offset) if r2 < cutoff2 else real(0)
+                virial += r2 * force_over_distance(nearness, offset) if r2 < cutoff2 else real(0)
         energies[i] = energy
         virials[i] = real(0.5) * virial
     barrier()

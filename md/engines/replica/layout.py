@@ -125,8 +125,8 @@ def pair_parameters(pairs: PairTable, skin: float, precision: Precision) -> Pair
     law = coefficients(pairs.epsilon, pairs.sigma)
     return Pairs(
         cutoff2=table(pairs.r_cut**2),
-        repulsion=table(law.repulsion),
-        attraction=table(law.attraction),
+        numerator=table(law.numerator),
+        offset=table(law.offset),
         reach2=table((pairs.r_cut + skin) ** 2),
     )
 
@@ -174,8 +174,9 @@ def grid_arrays(particles: int, box: Box, precision: Precision) -> Grid:
 def block_neighbour_arrays(blocks: int, width: int, species: int, room: int, precision: Precision) -> BlockNeighbours:
     """Neighbour lists of ``room`` entries for each block; ids take 16 bits where they can."""
     parameters = [np.empty((blocks, species, width), precision.real) for _ in range(4)]
+    given = [np.zeros((blocks * width, width), precision.real) for _ in range(2)]
     ids = np.uint16 if blocks * width <= 1 << 16 else np.uint32
-    return BlockNeighbours(np.zeros(blocks, np.int32), np.empty((blocks, room), ids), *parameters)
+    return BlockNeighbours(np.zeros(blocks, np.int32), np.empty((blocks, room), ids), *parameters, *given)
 
 
 def external_arrays(externals: Sequence[External], row: int, geometry: Geometry) -> Externals:

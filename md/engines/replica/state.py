@@ -55,14 +55,18 @@ class Neighbours(NamedTuple):
 
 
 class BlockNeighbours(NamedTuple):
-    """A list by block of particles side by side; see blocks.py."""
+    """A half list by block of particles side by side, of later particles alone; see blocks.py."""
 
     count: np.ndarray  # (blocks,)
     ids: np.ndarray  # (blocks, room)
     reach2: np.ndarray  # (blocks, S, WIDTH) pair parameters of the block's particles with each species
     cutoff2: np.ndarray
-    repulsion: np.ndarray
-    attraction: np.ndarray
+    numerator: np.ndarray
+    offset: np.ndarray
+    given_x: (
+        np.ndarray
+    )  # (padded N, WIDTH) what earlier blocks gave each particle, in parts; 0 when all have had theirs
+    given_y: np.ndarray
 
 
 class Box(NamedTuple):
@@ -81,8 +85,8 @@ class Pairs(NamedTuple):
     """Pair parameters, (S, S) each."""
 
     cutoff2: np.ndarray
-    repulsion: np.ndarray  # the coefficients of pair_law.py
-    attraction: np.ndarray
+    numerator: np.ndarray  # the coefficients of pair_law.py
+    offset: np.ndarray
     reach2: np.ndarray  # (cut-off + skin)^2
 
 

@@ -46,6 +46,11 @@ def spread(builder, value, width):
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), order)
 
 
+def shuffle(builder, a, b, order):
+    """The vector of the places ``order`` of ``a``, and of ``b`` counted on."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order))
+
+
 @instruction
 def splat(typing, value, width):
     """``value`` in each of ``width`` places."""
@@ -101,6 +106,34 @@ def store(typing, array, index, value):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), generate
+
+
+@instruction
+def sums_of_rows(typing, array, index, width):
+    """The sum of each of ``width`` rows of ``width`` numbers, from ``array[index]`` on in a contiguous array."""
+
+    def generate(context, builder, signature, arguments):
+        array, index, _ = arguments
+        vector = context.get_value_type(signature.return_type)
+        first = builder.bitcast(pointer(context, builder, signature.args[0], array, index), vector.as_pointer())
+        rows = [builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), k)])) for k in range(vector.count)]
+        for row in rows:
+            row.align = vector.element.get_abi_alignment(context.target_data)
+        # Two vectors become one, until one is left: its place p is the sum of two places of the first vector, or of the
+        # second where p has the bit ``step``. So place p comes to the sum of row p.
+        step = 1
+        while len(rows) > 1:
+            whose = [vector.count if p & step else 0 for p in range(vector.count)]
+            without = [begin + (p & ~step) for p, begin in enumerate(whose)]
+            with_it = [begin + (p | step) for p, begin in enumerate(whose)]
+            rows = [
+                builder.fadd(shuffle(builder, a, b, without), shuffle(builder, a, b, with_it))
+                for a, b in zip(rows[0::2], rows[1::2], strict=True)
+            ]
+            step *= 2
+        return rows[0]
+
+    return Vector(array.dtype, width.literal_value)(array, types.intp, width), generate
 
 
 @instruction

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from vitrify.md.engines.replica.vectors import any_of, convert, load, places, select, splat, store
+from vitrify.md.engines.replica.vectors import any_of, convert, load, places, select, splat, store, sums_of_rows
 
 WIDTHS = (4, 8, 16)
 
@@ -32,6 +32,19 @@ def compiled(width):
         return any_of(mask)
 
     return arithmetic, differences, chosen
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_sums_of_rows(width, kind):
+    @njit
+    def sums(rows, out):
+        store(out, 0, sums_of_rows(rows, 3, width))
+
+    rows = np.arange(3 + width * width).astype(kind) ** 2  # whole numbers, so that the order of a sum does not matter
+    out = np.zeros(width, kind)
+    sums(rows, out)
+    np.testing.assert_array_equal(out, rows[3:].reshape(width, width).sum(axis=1))
 
 
 @pytest.fixture(scope="module", params=WIDTHS)
