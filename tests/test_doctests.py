@@ -8,7 +8,7 @@ import pytest
 
 import vitrify
 
-OPTIONAL = {"vitrify.md.engines.hoomd"}
+OPTIONAL = {"vitrify.md.engines.hoomd", "vitrify.pipelines.benchmark.torch_networks"}
 
 
 def modules():

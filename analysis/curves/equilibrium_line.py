@@ -76,17 +76,43 @@ class EquilibriumLine:
         return jackknife(self.a, [group[:, 0] for group in self.without.values()])
 
 
-def fit_line(kt: np.ndarray, energy: np.ndarray) -> np.ndarray:
-    """Least-squares a and b of E = a + b / kT, (..., 2), through energies (..., K) at kT (K,).
+def fit_line(kt: np.ndarray, energy: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Least-squares a and b of E = a + b / kT, (..., 2), through energies (..., K) at kT (K,), all alike or by weight.
 
     >>> kt = np.array([0.5, 0.8, 1.0])
     >>> fit_line(kt, -3.75 - 0.065 / kt).round(6).tolist()
     [-3.75, -0.065]
     """
-    x = 1 / kt - np.mean(1 / kt)
-    b = (energy * x).sum(axis=-1) / (x**2).sum()
-    a = energy.mean(axis=-1) - b * np.mean(1 / kt)
+    share = np.full(len(kt), 1 / len(kt)) if weight is None else weight / np.sum(weight)
+    middle = (share / kt).sum()
+    x = share * (1 / kt - middle)
+    b = (energy * x).sum(axis=-1) / (x / kt).sum()
+    a = (share * energy).sum(axis=-1) - b * middle
     return np.stack([a, b], axis=-1)
+
+
+def lines_without_each(
+    kt: np.ndarray, groups: Sequence[np.ndarray], weight: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """For the group (n,) of replicas at each kT, a and b of the line with each of them left out, (n, 2)."""
+    means = np.array([float(mean_and_error(group).mean) for group in groups])
+    without = []
+    for place, group in enumerate(groups):
+        changed = np.tile(means, (len(group), 1))
+        changed[:, place] = mean_without_each(group)
+        without.append(fit_line(kt, changed, weight))
+    return without
+
+
+def temperature_at(line: np.ndarray, value: np.ndarray | float) -> np.ndarray:
+    """The kT at which lines a + b / kT (..., 2) have a value; NaN where they have it at no positive kT.
+
+    >>> temperature_at(np.array([-3.75, -0.065]), np.array([-3.88, -3.75, -3.7])).round(9).tolist()
+    [0.5, nan, nan]
+    """
+    a, b = line[..., 0], line[..., 1]
+    rise = value - a
+    return np.divide(b, rise, out=np.full(np.broadcast(b, rise).shape, np.nan), where=b * rise > 0)
 
 
 def line_through_liquids(liquids: Sequence[Equilibrium], kt_range: tuple[float, float] = RANGE) -> EquilibriumLine:
@@ -114,11 +140,7 @@ def line_through_liquids(liquids: Sequence[Equilibrium], kt_range: tuple[float, 
     groups = [np.concatenate(used[one]) for one in kt]
     estimates = [mean_and_error(group) for group in groups]
     energy = np.array([float(one.mean) for one in estimates])
-    without = {}
-    for place, group in enumerate(groups):
-        changed = np.tile(energy, (len(group), 1))
-        changed[:, place] = mean_without_each(group)
-        without[f"liquid at {kt[place]:g}"] = fit_line(kt, changed)
+    without = {f"liquid at {at:g}": found for at, found in zip(kt, lines_without_each(kt, groups), strict=True)}
     a, b = fit_line(kt, energy)
     _require_falling(b)
     return EquilibriumLine(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitrify.analysis.curves.cooling_curve import CoolingCurve
-from vitrify.analysis.curves.equilibrium_line import EXCESS, EquilibriumLine, ramp_key
+from vitrify.analysis.curves.equilibrium_line import EXCESS, EquilibriumLine, ramp_key, temperature_at
 from vitrify.analysis.curves.hyperbola import smoothed
 from vitrify.analysis.statistics import Estimate, Quantity, jackknife, mean_and_error, mean_without_each
 
@@ -50,13 +50,11 @@ def memory(curve: CoolingCurve, line: EquilibriumLine, *, level: float = 0.95) -
     coldest = curve.inherent_energy[:, curve.kt_set.argmin()]
     energy = mean_and_error(coldest)
 
-    def fictive(line_parameters: np.ndarray, glass: np.ndarray | float) -> np.ndarray:
-        a, b = line_parameters[..., 0], line_parameters[..., 1]
-        return np.where(glass < a, b / (glass - a), np.nan)
-
     parameters = np.array([line.a, line.b])
-    value = float(fictive(parameters, float(energy.mean)))
-    without = _without(line, curve, mean_without_each(coldest), np.isfinite(coldest), float(energy.mean), fictive)
+    value = float(temperature_at(parameters, float(energy.mean)))
+    without = _without(
+        line, curve, mean_without_each(coldest), np.isfinite(coldest), float(energy.mean), temperature_at
+    )
     found = jackknife(value, list(without.values()), level)
     if not np.isfinite(value):
         found = Quantity(value=value, note="the glass lies above the line's limit of high temperature")

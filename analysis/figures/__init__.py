@@ -16,7 +16,14 @@ from vitrify.analysis.figures.curves import (
     profile_figure,
 )
 from vitrify.analysis.figures.dynamics import decay_figure, relaxation_time_figure
-from vitrify.analysis.figures.effects import Bars, Profile, effects_figure, effects_on_curves_figure, energies_figure
+from vitrify.analysis.figures.effects import (
+    Bars,
+    Profile,
+    effects_figure,
+    effects_on_curves_figure,
+    energies_figure,
+    remembered_figure,
+)
 from vitrify.analysis.figures.explanations import (
     accuracy_figure,
     animation,
@@ -65,6 +72,7 @@ __all__ = [
     "matrix_figure",
     "profile_figure",
     "relaxation_time_figure",
+    "remembered_figure",
     "roc_figure",
     "save",
     "score_figure",

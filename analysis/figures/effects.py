@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from vitrify.analysis.figures.style import ENERGY_LABEL, INK, MUTED, PALETTE, styled
+from vitrify.analysis.figures.style import ENERGY_LABEL, INK, KT_LABEL, MUTED, PALETTE, styled
 
 
 class Bars(NamedTuple):
@@ -49,6 +49,24 @@ def effects_figure(names: Sequence[str], series: Mapping[str, Bars], *, x_label:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(x_label)
     figure.legend(loc="outside upper center", ncols=len(series), fontsize=10.5)
+    return figure
+
+
+@styled
+def remembered_figure(names: Sequence[str], found: Bars, *, reference: float, doubtful: np.ndarray) -> Figure:
+    """Temperatures, one a row: a dot with its interval, open where it is doubtful; a line at the reference."""
+    figure = Figure(figsize=(6.8, 1.0 + 0.26 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(reference, color=MUTED, lw=0.8)
+    for row, (value, low, high) in enumerate(zip(*found, strict=True)):
+        error = np.nan_to_num([[value - low], [high - value]]).clip(min=0)
+        fill = "white" if doubtful[row] else PALETTE[0]
+        axes.errorbar(value, row, xerr=error, fmt="o", ms=4.5, color=PALETTE[0], elinewidth=1.2, mfc=fill)
+    axes.set_yticks(range(len(names)), names, fontsize=9.5)
+    axes.tick_params(axis="y", which="minor", left=False)
+    axes.tick_params(axis="y", which="major", length=0)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel(KT_LABEL)
     return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from vitrify.pipelines.benchmark.record import (
     available_cores,
     default_console,
     print_conditions,
+    print_ratios,
     print_settings,
     print_table,
     refuse_overwriting,
@@ -35,6 +36,9 @@ from vitrify.pipelines.benchmark.record import (
 )
 from vitrify.pipelines.benchmark.torch_peer import TorchTrainee, has_peer, torch_is_installed, torch_version
 from vitrify.pipelines.progress import progress_bar
+
+PEER = " in PyTorch"
+"""What the name of a network ends with that is trained by PyTorch."""
 
 
 class Trainee:
@@ -101,7 +105,8 @@ def benchmark_learn(
         console: where the tables go.
 
     Returns:
-        What benchmark.json holds: ``rows``, one a network; ``ratios``, each against the first; ``conditions``.
+        What benchmark.json holds: ``rows``, one a network; ``ratios``, each against the first or, in PyTorch,
+        against its own; ``conditions``.
 
     Raises:
         ValueError: for impossible numbers or an unknown network.
@@ -118,7 +123,11 @@ def benchmark_learn(
         raise ValueError("models: none of them is trained step by step")
     contenders = [enter(kind, recipe, trainee.advance, particles) for kind, recipe, trainee in trainees]
     if torch_is_installed():
-        peers = [(kind, recipe, TorchTrainee(one.material, recipe)) for kind, recipe, one in trainees if has_peer(kind)]
+        peers = [
+            (kind, recipe, TorchTrainee(one.material, recipe))
+            for kind, recipe, one in trainees
+            if has_peer(one.material)
+        ]
         contenders += [enter_peer(kind, recipe, peer, particles) for kind, recipe, peer in peers]
         trainees += peers
     else:
@@ -144,23 +153,29 @@ def benchmark_learn(
                 "work": work,
             }
         )
-    first = rows[0]
     record = {
         "benchmark": "learn",
         "conditions": conditions(particles, configurations, updates, rounds),
         "rows": rows,
-        "ratios": [
-            {
-                "contender": row["name"],
-                "peer": first["name"],
-                "wall": asdict(ratio(row["work"], np.array(row["seconds"]), first["work"], np.array(first["seconds"]))),
-            }
-            for row in rows[1:]
-        ],
+        "ratios": list(comparisons(rows)),
     }
     show(record, console)
     write_record(record, out, console)
     return record
+
+
+def comparisons(rows: Sequence[dict]) -> Iterator[dict]:
+    """How many times as fast: a network in PyTorch beside its own, of other networks each beside the first."""
+    named = {row["name"]: row for row in rows}
+    for row in rows:
+        own = row["name"].removesuffix(PEER)
+        peer = rows[0] if own == row["name"] else named[own]
+        if row is not peer:
+            times = {
+                clock: asdict(ratio(row["work"], np.array(row[seconds]), peer["work"], np.array(peer[seconds])))
+                for clock, seconds in (("wall", "seconds"), ("cpu", "cpu_seconds"))
+            }
+            yield {"contender": row["name"], "peer": peer["name"], **times}
 
 
 def of(name: str, settings: Sequence[str]) -> tuple[Architecture, Recipe | None]:
@@ -189,7 +204,8 @@ def enter_peer(kind: Architecture, recipe: Recipe, peer: TorchTrainee, particles
     """The same network in PyTorch as a contender."""
     ours = enter(kind, recipe, peer.advance, particles)
     settings = {**ours.settings, "version": torch_version()}
-    return replace(ours, name=f"{kind.name} in PyTorch", engine="torch", device=peer.device.type, settings=settings)
+    device, threads = peer.device.type, peer.threads
+    return replace(ours, name=kind.name + PEER, engine="torch", device=device, threads=threads, settings=settings)
 
 
 def lattices(particles: int, count: int) -> Dataset:
@@ -254,11 +270,6 @@ def show(record: dict, console: Console) -> None:
         console,
     )
     if record["ratios"]:
-        print_table(
-            "How many times as fast, by the clock",
-            ("network against network", "ratio"),
-            [(f"{entry['contender']} / {entry['peer']}", spread_text(entry["wall"])) for entry in record["ratios"]],
-            console,
-        )
+        print_ratios(record["ratios"], console)
     print_settings(record["rows"], console)
     print_conditions(record["conditions"], console)

@@ -1,4 +1,4 @@
-"""PyTorch (``pip install torch``) on the network of the log: the same layers, on the same batches, its own Adam."""
+"""PyTorch (``pip install torch``) on our networks: the same layers, on the same batches, its own Adam."""
 
 from __future__ import annotations
 
@@ -7,47 +7,64 @@ from contextlib import closing
 from importlib import metadata, util
 from typing import Any
 
+import numpy as np
+
 from vitrify.learn.batches import ahead
-from vitrify.learn.models.base import Architecture
 from vitrify.learn.recipe import Recipe
-from vitrify.learn.train import Material
+from vitrify.learn.train import Material, seed_of_weights
+from vitrify.learn.update import first_state, kept
 
 
 class TorchTrainee:
-    """The network of the log in PyTorch, trained in rounds on the very batches that the one in JAX is given.
+    """A network in PyTorch, trained in rounds on the very batches and from the very weights that the one in JAX gets.
 
     Args:
-        material: what it is trained on, of a ``cnn2018``.
-        recipe: how; adam, with its l2 in the loss.
+        material: what it is trained on.
+        recipe: how; its l2 in the loss, weights averaged where it averages them.
 
     Attributes:
         device: what it runs on, a GPU where PyTorch sees one.
+        threads: that PyTorch has for one operation on a CPU.
         updates: done.
         shares: of the time in input, one a round, as :class:`~vitrify.pipelines.benchmark.learning.Trainee` counts it.
 
     Raises:
-        ValueError: for another network or optimiser.
+        ValueError: for what :func:`has_peer` denies.
     """
 
     def __init__(self, material: Material, recipe: Recipe):
         import torch
 
-        if not has_peer(material.architecture) or recipe.optimiser != "adam":
-            raise ValueError(f"{material.architecture.name}: has no peer in PyTorch, expected cnn2018 with adam")
+        from vitrify.pipelines.benchmark.torch_networks import network, take_weights
+
+        if not has_peer(material):
+            raise ValueError(
+                f"{material.architecture.name}: has no peer in PyTorch, expected cnn2018, mpnn, or a cnn on so few "
+                "configurations that what its filters see is kept"
+            )
         self.material, self.recipe = material, recipe
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        kind: Any = material.architecture
-        self.network = network(kind.pixels, kind.image.channels, len(material.dataset.classes)).to(self.device)
-        self.adam = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
+        kind, classes = material.architecture, len(material.dataset.classes)
+        self.network = network(kind, classes)
+        take_weights(self.network, first_state(kind, classes, recipe, seed_of_weights(1)).weights)
+        self.network.to(self.device)
+        self.weights = list(self.network.parameters())
+        self.averaged = [one.detach().clone() for one in self.weights] if recipe.average else []
+        rate, decay = recipe.learning_rate, recipe.weight_decay
+        self.adam = (
+            torch.optim.AdamW(self.weights, lr=rate, weight_decay=decay)
+            if recipe.optimiser == "adamw"
+            else torch.optim.Adam(self.weights, lr=rate)
+        )
+        self.threads = torch.get_num_threads()
         self.updates = 0
         self.shares: list[float] = []
 
     def advance(self, updates: int) -> None:
         """Train for so many updates; return when the device has done the last one."""
-        import torch
 
         def make(update: int) -> tuple[Any, ...]:
-            return tuple(map(torch.from_numpy, self.material.batch(update, self.recipe, seed=1)))
+            return tuple(map(as_torch, self.material.batch(update, self.recipe, seed=1)))
 
         self.network.train()
         waited = 0.0
@@ -61,45 +78,50 @@ class TorchTrainee:
                 loss = self.step(*batch)
         float(loss)  # waits for the device
         self.shares.append(waited / (time.perf_counter() - ready))
-        self.updates += updates
 
-    def step(self, picture: Any, label: Any, weight: Any) -> Any:
+    def step(self, inputs: Any, label: Any, weight: Any) -> Any:
         """One update; the loss, which the device may still be working on."""
         import torch
 
-        picture, label, weight = (one.to(self.device, non_blocking=True) for one in (picture, label, weight))
+        inputs, label, weight = (self._there(one) for one in (inputs, label, weight))
         self.adam.zero_grad(set_to_none=True)
-        losses = torch.nn.functional.cross_entropy(self.network(picture), label.long(), reduction="none")
-        squares = sum((array**2).sum() for array in self.network.parameters() if array.ndim > 1)
-        loss = (losses * weight).mean() + self.recipe.l2 * squares
+        losses = torch.nn.functional.cross_entropy(self.network(inputs), label.long(), reduction="none")
+        loss = (losses * weight).mean()
+        if self.recipe.l2:
+            loss = loss + self.recipe.l2 * sum((array**2).sum() for array in self.weights if array.ndim > 1)
         loss.backward()
         self.adam.step()
+        if self.averaged:
+            count = len(self.material.rows["train"])
+            keep = float(kept(self.recipe.average * self.recipe.batches(count), self.updates))
+            with torch.no_grad():
+                torch._foreach_lerp_(self.averaged, self.weights, 1 - keep)
+        self.updates += 1
         return loss.detach()
 
-
-def network(pixels: int, channels: int, classes: int) -> Any:
-    """The layers of :class:`vitrify.learn.models.cnn2018.Cnn2018`; takes pictures (B, P, P, C), 255 for a lit pixel."""
-    from torch import nn
-
-    class Network(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.second = nn.Conv2d(channels, 6, 10), nn.Conv2d(6, 16, 5)
-            self.hidden = nn.Linear((pixels - 13) ** 2 * 16, 80)
-            self.dropout, self.read_out = nn.Dropout(0.5), nn.Linear(80, classes)
-
-        def forward(self, pictures):
-            x = pictures.permute(0, 3, 1, 2).float() / 255
-            x = nn.functional.relu(self.first(x))
-            x = nn.functional.relu(self.second(x)).permute(0, 2, 3, 1)  # pixels before channels, as in JAX
-            return self.read_out(self.dropout(nn.functional.relu(self.hidden(x.flatten(1)))))
-
-    return Network()
+    def _there(self, shown: Any) -> Any:
+        """Arrays on the device."""
+        if isinstance(shown, dict):
+            return {name: self._there(one) for name, one in shown.items()}
+        return shown.to(self.device, non_blocking=True)
 
 
-def has_peer(kind: Architecture) -> bool:
-    """Whether a network is written here as well."""
-    return kind.name == "cnn2018"
+def as_torch(shown: Any) -> Any:
+    """NumPy's arrays as PyTorch's; those that repeat one configuration's numbers are written out, as in JAX."""
+    import torch
+
+    if isinstance(shown, dict):
+        return {name: as_torch(one) for name, one in shown.items()}
+    return torch.from_numpy(np.require(shown, requirements=["C", "W"]))
+
+
+def has_peer(material: Material) -> bool:
+    """Whether a network, on these configurations, is written in PyTorch as well.
+
+    A ``cnn`` is where what its filters see is kept and need not be looked at for every batch.
+    """
+    name = material.architecture.name
+    return name in ("cnn2018", "mpnn") or (name == "cnn" and material.encoded.seen is not None)
 
 
 def torch_is_installed() -> bool:

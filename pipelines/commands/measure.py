@@ -1,4 +1,4 @@
-"""Measuring glasses: ``analyze``, ``compare``, ``view``, ``report``."""
+"""Measuring glasses: ``analyze``, ``compare``, ``fictive``, ``view``, ``report``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from vitrify.analysis.fictive.fictive import Scores
     from vitrify.analysis.structure.descriptors import Column
 
 
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     """Add this chapter's verbs to the command line."""
     app.command()(analyze)
     app.command()(compare)
+    app.command()(fictive)
     app.command()(view)
     app.command()(report)
 
@@ -151,6 +153,56 @@ def compare(
     for line in lines:
         typer.echo(line)
     typer.echo(f"{out}: tables and figures")
+
+
+def fictive(
+    glass: Annotated[str, typer.Argument(help="RUN@kT of the glass; batches with commas.", metavar="GLASS@kT")],
+    liquids: Annotated[
+        list[str], typer.Argument(help="Equilibrium runs at three temperatures or more.", metavar="LIQUID@kT...")
+    ],
+    out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A trained network: the temperature by its mean logit, too.", metavar="MODEL"),
+    ] = None,
+    positions: Annotated[
+        str, typer.Option(help="inherent, or instant: as the dynamics left them.", metavar="WHICH")
+    ] = "inherent",
+    force: Annotated[bool, typer.Option("--force", help="Replace other fictive temperatures that are there.")] = False,
+) -> None:
+    """At which kT liquids in equilibrium have what the glass has: by E_IS, by every descriptor, by a network's logit.
+
+    Each number x has a line x = a + b / kT through the liquids; 95 % intervals are over replicas of glass and liquids.
+    One configuration of each replica is taken, the last one at the temperature; of a network none it was trained on.
+    """
+    from vitrify.analysis.comparison.sides import Source
+    from vitrify.analysis.fictive.fictive import fictive as fictive_of
+    from vitrify.pipelines.progress import progress_bar
+
+    one = [Source.parse(text) for text in glass.split(",")]
+    others = [Source.parse(text) for group in liquids for text in group.split(",")]
+    scores = _logit_of(model, positions) if model else None
+    with progress_bar("fictive") as progress:
+        lines = fictive_of(one, others, out, positions=positions, scores=scores, force=force, progress=progress)
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"{out}: tables and a figure")
+
+
+def _logit_of(path: Path, positions: str) -> Scores:
+    """The mean logit of a network as one more number."""
+    from vitrify.analysis.fictive.fictive import Scores
+    from vitrify.learn.checkpoint import open_model
+    from vitrify.learn.prediction import unseen_logits
+
+    model = open_model(path)
+    if (trained := model.training.dataset["positions"]) != positions:
+        raise ValueError(f"{path}: was trained on {trained} positions, expected {positions} ones as asked for")
+    last, first = model.classifier.classes[-1], model.classifier.classes[0]
+    name = f"logit of {last}" if len(model.classifier.classes) == 2 else f"logit of {last} less {first}"
+    return Scores(
+        source=f"{path} {model.digest}", of=lambda side: {f"{model.name}: {name}": unseen_logits(model, side)}
+    )
 
 
 def view(

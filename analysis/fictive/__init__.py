@@ -1,0 +1,1 @@
+"""Fictive temperatures by every descriptor: what a glass remembers, number by number."""
