@@ -24,6 +24,10 @@ SLOW_TO_FAST = LinearSegmentedColormap.from_list(
 )
 
 
+FEW_ENTRIES = 3
+"""Lines of a legend that find room anywhere; a longer one stands above the glasses, in a higher figure."""
+
+
 class Series(NamedTuple):
     """Points with error bars: x and y (K,), and error, (K,) symmetric or (2, K) below and above."""
 
@@ -85,7 +89,9 @@ def cooling_curve_figure(
         )
         axes[0].set_ylim(low, high)
     axes[0].set_ylabel(ENERGY_LABEL)
-    axes[0].legend(loc="best")
+    entries = len(axes[0].get_legend_handles_labels()[0])
+    axes[0].legend(loc="best" if entries <= FEW_ENTRIES else "upper left")
+    figure.set_figheight(figure.get_figheight() + 0.25 * max(0, entries - FEW_ENTRIES))
     axes[-1].set_xlabel(KT_LABEL)
     axes[-1].set_xlim(*kt_range)
     if transitions:

@@ -50,6 +50,7 @@ vertical-align:bottom}
 td{border-bottom:1px solid var(--rule);padding:.35rem .9rem .35rem 0;white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
 th.number,td.number{text-align:right}
+td.long{white-space:normal;min-width:15rem}
 a.take{color:var(--accent);text-decoration:none}
 a.take:hover{text-decoration:underline}
 ul.files{list-style:none;margin:0 0 1.5rem;padding:0;font:.86rem/1.55 system-ui,sans-serif}
@@ -114,6 +115,9 @@ class Picture:
         return f"<figure>{image}<figcaption>{_typeset(self.caption)}</figcaption></figure>"
 
 
+LONGEST_LINE = 40
+"""Characters beyond which a cell is broken into lines, so that the numbers beside it stay in sight."""
+
 WIDEST_ON_A_PHONE = 3
 """Columns beyond which a row becomes a block of lines on a narrow screen, each with its column's name."""
 
@@ -173,7 +177,7 @@ class Table:
 
     def html(self) -> str:
         """The table; a column of numbers stands flush right."""
-        kinds = [' class="number"' if all(map(_is_number, column)) else "" for column in zip(*self.rows, strict=True)]
+        kinds = [_kind(column) for column in zip(*self.rows, strict=True)]
         kinds = kinds or [""] * len(self.header)
         head = "".join(f"<th{kind}>{_typeset(name)}</th>" for kind, name in zip(kinds, self.header, strict=True))
         body = "".join(
@@ -280,10 +284,17 @@ def number(value: float) -> str:
     return f"{value:.6g}".replace("-", "−") if np.isfinite(value) else "–"
 
 
+def _kind(column: Sequence[str]) -> str:
+    """The class of a column's cells."""
+    if all(map(_is_number, column)):
+        return ' class="number"'
+    return ' class="long"' if max(map(len, column)) > LONGEST_LINE else ""
+
+
 def _is_number(cell: str) -> bool:
     return re.match(r"^[−+-]?\d|^–$", cell) is not None
 
 
 def _typeset(text: str) -> str:
     """Escaped text, with the field's subscripts."""
-    return re.sub(r"\b(E|T|k|kT)_(IS|g|B|sub)\b", r"<i>\1</i><sub>\2</sub>", escape(str(text)))
+    return re.sub(r"\b(E|T|k|kT)_(IS|g|f|B|sub)\b", r"<i>\1</i><sub>\2</sub>", escape(str(text)))
