@@ -59,9 +59,11 @@ ul.files li{border-bottom:1px solid var(--rule);padding:.45rem 0;color:var(--mut
 figure img{padding:.3rem}nav a{display:block;margin:0}
 .stacked thead{display:none}.stacked table,.stacked tbody,.stacked tr,.stacked td{display:block;width:100%}
 .stacked tr{border-bottom:1.5px solid var(--ink);padding:.5rem 0}
-.stacked td,.stacked td.number,.stacked td.long{min-width:0;display:flex;justify-content:space-between;gap:1rem;text-align:right;white-space:normal;
+.stacked td,.stacked td.number,.stacked td.long{min-width:0;display:flex;
+justify-content:space-between;gap:1rem;text-align:right;white-space:normal;
 padding:.15rem 0;border-bottom:0;overflow-wrap:anywhere}
-.stacked td::before{content:attr(data-name);color:var(--muted);text-align:left;flex-shrink:0}}
+.stacked td::before{content:attr(data-name);color:var(--muted);
+text-align:left;flex-shrink:0}}
 footer{margin-top:4rem;border-top:1px solid var(--rule);padding-top:1rem;color:var(--muted);
 font:.8rem/1.6 system-ui,sans-serif}
 footer dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:0}
