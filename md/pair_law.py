@@ -1,6 +1,6 @@
 """The pair law: Lennard-Jones, ``u(r) = 4 eps [(sigma/r)^12 - (sigma/r)^6]``. Another law is a change to this file.
 
-With ``lambda^7 = 48 eps / sigma^2`` and the nearness ``q = lambda sigma^2 / r^2`` of a pair it reads
+With ``lambda^7 = 48 eps / sigma^2`` and the nearness ``q = lambda sigma^2 / r^2`` of a pair it reads::
 
     |F| / r = q^4 (q^3 - lambda^3 / 2),    u = lambda sigma^2 / 12 q^3 (q^3 - lambda^3).
 
