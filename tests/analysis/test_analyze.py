@@ -48,8 +48,13 @@ def test_everything_a_set_of_runs_shows(runs, tmp_path):
     table = runs[0].table
     last = table["frame"] == 24
     assert curve["inherent_energy"][-1] == pytest.approx(table["inherent_energy"][last].mean(), rel=1e-9)
-    assert read_table(out / "tg.csv")["replicas"].tolist() == [3, 3]
-    assert [line.startswith("Tg = ") for line in lines[:3]] == [True, True, False]
+    tg = read_table(out / "tg.csv")
+    assert tg["replicas"].tolist() == [3, 3]
+    # So small ramps need not have one, and whether they do hangs on the last bits: each that there is has its line.
+    there = np.isfinite(tg["tg"])
+    assert [line.split(" (")[0] for line in lines if line.startswith("Tg = ")] == [
+        f"Tg = {one:.3f}" for one in tg["tg"][there]
+    ]
 
 
 def test_every_table_and_figure_has_its_caption(runs, tmp_path):
