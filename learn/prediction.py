@@ -12,7 +12,7 @@ from vitrify.analysis.comparison.sides import Side
 from vitrify.learn.checkpoint import Model
 from vitrify.learn.configurations import Configurations
 from vitrify.learn.evaluate import COMPOSITION_TOLERANCE
-from vitrify.learn.sources import Source
+from vitrify.learn.sources import Source, origins_of
 from vitrify.learn.taking import take
 from vitrify.md.store.foreign import ForeignFile
 from vitrify.md.store.rundir import RunDirectory
@@ -102,7 +102,7 @@ def unseen_logits(model: Model, side: Side) -> np.ndarray:
     places = [member.stored for member in side.members if member.stored is not None]
     if len(places) < len(side.members):
         raise ValueError(f"{side.name}: got the bulk of films, expected configurations of the bulk mixture for a model")
-    rows = [row for row, at in enumerate(places) if f"{at.run.spec.get('seed')}:{at.replica}" not in seen]
+    rows = [row for row, at in enumerate(places) if origins_of(at.run, [at.replica])[0] not in seen]
     if not rows:
         raise ValueError(f"{side.name}: {model.name} was trained or chosen on every replica, expected some it was not")
     unseen = Configurations.of((places[row].load() for row in rows), side.energies[rows])

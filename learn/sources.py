@@ -127,7 +127,7 @@ def build_dataset(
         names.append(name)
         sources.append(_describe(found, name, source.kt))
     label = np.repeat([list(classes).index(name) for name in names], list(map(len, taken)))
-    origin = np.concatenate([_origins(one, [other.run for other in taken]) for one in taken])
+    origin = np.concatenate([origins_of(one.run, one.replica, [other.run for other in taken]) for one in taken])
     _require_distinct(taken, names)
     notes = _compare_mixtures(taken, names, sources)
     seen = _side_by_side(taken)
@@ -190,17 +190,19 @@ def _side_by_side(taken: Sequence[Taken]) -> Configurations:
     )
 
 
-def _origins(taken: Taken, runs: Sequence[RunDirectory]) -> np.ndarray:
-    """(B,) ``seed:replica`` of what each configuration began with, runs it was begun from followed to their start.
+def origins_of(
+    run: RunDirectory, replicas: Sequence[int] | np.ndarray, runs: Sequence[RunDirectory] = ()
+) -> np.ndarray:
+    """(B,) ``seed:replica`` of what these replicas of a run began with, followed through ``runs`` it was begun from.
 
     Runs of one seed have one origin, whatever else they are: that costs nothing but the freedom to split them apart.
     """
-    known, run = {run.identity: run for run in runs}, taken.run
+    known = {one.identity: one for one in runs}
     while run.spec.get("source") in known:
         run = known[run.spec["source"]]
     spec = run.spec.get("deposition", run.spec)
     seed = spec.get("seed", run.identity[:12])
-    return np.array([f"{seed}:{replica}" for replica in taken.replica])
+    return np.array([f"{seed}:{replica}" for replica in replicas])
 
 
 def _classes_of(origin: np.ndarray, label: np.ndarray, classes: Sequence[str]) -> dict[str, frozenset[str]]:

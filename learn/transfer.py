@@ -28,7 +28,7 @@ from vitrify.learn.leaving import leaving_with_interval
 from vitrify.learn.models.base import Architecture
 from vitrify.learn.recipe import Recipe
 from vitrify.learn.scores import Score, accuracy, auc
-from vitrify.learn.sources import Source, build_dataset
+from vitrify.learn.sources import Source, build_dataset, origins_of
 from vitrify.learn.splits import halves
 from vitrify.learn.taking import take
 from vitrify.md.store.rundir import RunDirectory
@@ -161,7 +161,7 @@ def _unseen_scores(
         periodic=taken.periodic,
         inherent_energy=taken.energy,
     )
-    unseen = np.flatnonzero([f"{run.spec['seed']}:{replica}" not in seen for replica in taken.replica])
+    unseen = np.flatnonzero([origin not in seen for origin in origins_of(run, taken.replica)])
     if not len(unseen):
         return {}
     found = log_odds(model.classifier.probabilities(configurations.view(unseen)))

@@ -11,7 +11,7 @@ from vitrify.learn.prediction import unseen_logits
 
 def side_of(toy, rows, *, seed=7, stored=True):
     """One side with the configurations at ``rows`` of a dataset, as replicas 0, 1, ... of a run."""
-    run = SimpleNamespace(spec={"seed": seed})
+    run = SimpleNamespace(spec={"seed": seed} if seed is not None else {}, identity="0123456789abcdef")
 
     def member(place, row):
         at = SimpleNamespace(run=run, replica=place, load=lambda: toy.configurations.one(row))
@@ -33,6 +33,11 @@ def test_replicas_of_the_training_have_none(toy):
     found = unseen_logits(judge(["7:1", "8:2"]), side_of(toy, [4, 5, 6]))
     energy = toy.configurations.inherent_energy[[4, 5, 6]]
     np.testing.assert_allclose(found, [2 * energy[0], np.nan, 2 * energy[2]])
+
+
+def test_an_imported_run_has_no_seed_and_its_replicas_are_known_by_its_identity(toy):
+    found = unseen_logits(judge(["0123456789ab:0"]), side_of(toy, [4, 5], seed=None))
+    np.testing.assert_array_equal(np.isnan(found), [True, False])
 
 
 def test_what_cannot_be_scored_is_refused(toy):
