@@ -21,8 +21,9 @@ ALONG = (
     "fast,trained once,0.635,1080,0.70,0.60,0.80\nfast,trained once,0.9,1080,0.8,0.7,0.9\n"
 )
 SCORES = (
-    "model,positions,paired,auc,auc_low,auc_high\n"
-    "cnn,inherent,energy,0.91,0.85,0.95\nmpnn,instant,energy,0.995,0.985,1\nmpnn,instant,,1,0.99,1\n"
+    "model,architecture,positions,paired,auc,auc_low,auc_high\n"
+    "cnn,cnn,inherent,energy,0.91,0.85,0.95\nmpnn,mpnn,instant,energy,0.995,0.985,1\nmpnn,mpnn,instant,,1,0.99,1\n"
+    "yardstick,linear on radial,inherent,energy,0.93,0.88,0.97\n"
 )
 FILMS = (
     "first,second,difference,difference_low,difference_high\n"
