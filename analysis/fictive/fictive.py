@@ -24,7 +24,7 @@ from vitrify.analysis.comparison.sides import Side, Source, require_one_system, 
 from vitrify.analysis.curves.equilibrium import equilibrium
 from vitrify.analysis.curves.equilibrium_line import SETTLED
 from vitrify.analysis.fictive.results import results
-from vitrify.analysis.fictive.temperatures import FEWEST, Remembered, remembered
+from vitrify.analysis.fictive.temperatures import FEWEST, FictiveTemperature, fictive_temperature
 from vitrify.analysis.results import Progress
 from vitrify.analysis.writing import is_written, write_results
 from vitrify.md.store.naming import TABLE
@@ -99,7 +99,7 @@ def fictive(
 
 def fictive_temperatures(
     glass: Side, liquids: Mapping[float, Side], *, scores: Scores | None = None, progress: Progress | None = None
-) -> list[Remembered]:
+) -> list[FictiveTemperature]:
     """The fictive temperature by E_IS, by every descriptor, and by further scores.
 
     Args:
@@ -124,7 +124,7 @@ def fictive_temperatures(
         tables.append(numbers | (dict(scores.of(side)) if scores else {}))
     kt = np.array(list(liquids))
     return [
-        remembered(name, tables[0][name], kt, [table[name] for table in tables[1:]])
+        fictive_temperature(name, tables[0][name], kt, [table[name] for table in tables[1:]])
         for name in tables[0]
         if all(name in table for table in tables)
     ]

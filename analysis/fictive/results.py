@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vitrify.analysis.comparison.sides import Side
-from vitrify.analysis.fictive.temperatures import Remembered
-from vitrify.analysis.figures import Bars, remembered_figure
+from vitrify.analysis.fictive.temperatures import FictiveTemperature
+from vitrify.analysis.figures import Bars, fictive_figure
 from vitrify.analysis.results import Results, rows_to_columns
 from vitrify.analysis.structure.titles import title_of
 
@@ -16,7 +16,7 @@ UNSURE = 0.01
 """P value of the misfit below which a line is said not to go through its liquids."""
 
 
-def results(found: Sequence[Remembered], glass: Side, positions: str, reference: str) -> Results:
+def results(found: Sequence[FictiveTemperature], glass: Side, positions: str, reference: str) -> Results:
     """Tables and figure; ``positions`` is what was measured, ``reference`` the number that others are seen beside."""
     part = Results()
     on = {"inherent": "inherent structures", "instant": "instantaneous positions"}[positions]
@@ -28,7 +28,7 @@ def results(found: Sequence[Remembered], glass: Side, positions: str, reference:
     if known:
         part.add_figure(
             "fictive.png",
-            remembered_figure(
+            fictive_figure(
                 [title_of(one.name) for one in known],
                 Bars(*(np.array([getattr(one.fictive, end) for one in known]) for end in ("value", "low", "high"))),
                 reference=by_reference.fictive.value if by_reference else float("nan"),
@@ -57,7 +57,11 @@ def results(found: Sequence[Remembered], glass: Side, positions: str, reference:
 
 
 def _say(
-    part: Results, found: Sequence[Remembered], known: Sequence[Remembered], energy: Remembered | None, glass: Side
+    part: Results,
+    found: Sequence[FictiveTemperature],
+    known: Sequence[FictiveTemperature],
+    energy: FictiveTemperature | None,
+    glass: Side,
 ) -> None:
     part.numbers.append(f"{len(known)} of {len(found)} numbers have a fictive temperature of {glass.name}")
     if energy is not None:
@@ -77,7 +81,7 @@ def _say(
         part.notes.append(f"no line a + b / kT goes through the liquids (p < {UNSURE:g}) for {', '.join(doubtful)}")
 
 
-def _said(name: str, one: Remembered) -> str:
+def _said(name: str, one: FictiveTemperature) -> str:
     if not np.isfinite(one.fictive.value):
         return f"{name}: none, {one.fictive.note}"
     if one.fictive.interval is None:
@@ -85,12 +89,12 @@ def _said(name: str, one: Remembered) -> str:
     return f"{name}: kT {one.fictive.value:.3f} ({one.fictive.low:.3f} to {one.fictive.high:.3f})"
 
 
-def _apart(one: Remembered, other: Remembered) -> bool:
+def _apart(one: FictiveTemperature, other: FictiveTemperature) -> bool:
     """Whether two have intervals that do not touch."""
     return bool(one.fictive.low > other.fictive.high or one.fictive.high < other.fictive.low)
 
 
-def _row(one: Remembered) -> dict:
+def _row(one: FictiveTemperature) -> dict:
     return {
         "descriptor": one.name,
         "fictive": one.fictive.value,
@@ -109,7 +113,7 @@ def _row(one: Remembered) -> dict:
     }
 
 
-def _points(one: Remembered) -> list[dict]:
+def _points(one: FictiveTemperature) -> list[dict]:
     return [
         {
             "descriptor": one.name,

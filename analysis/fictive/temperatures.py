@@ -32,7 +32,7 @@ FEWEST = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remembered:
+class FictiveTemperature:
     """The fictive temperature by one number.
 
     Attributes:
@@ -62,9 +62,9 @@ class Remembered:
         return abs(self.slope.value) / self.slope.error if self.slope.error > 0 else float("nan")
 
 
-def remembered(
+def fictive_temperature(
     name: str, glass: np.ndarray, kt: np.ndarray, liquids: Sequence[np.ndarray], level: float = 0.95
-) -> Remembered:
+) -> FictiveTemperature:
     """The fictive temperature by one number, with its interval by the jackknife over replicas of glass and liquids.
 
     There is none where the number hardly moves (the interval of its slope holds zero), where the liquids go back and
@@ -82,7 +82,7 @@ def remembered(
         ValueError: for fewer than three temperatures, or temperatures that do not rise.
 
     >>> kt, noise = np.array([0.5, 0.7, 1.0]), np.linspace(-0.01, 0.01, 8)
-    >>> found = remembered("x", 2 + 1 / 0.6 + noise, kt, [2 + 1 / one + noise for one in kt])
+    >>> found = fictive_temperature("x", 2 + 1 / 0.6 + noise, kt, [2 + 1 / one + noise for one in kt])
     >>> round(found.fictive.value, 6), found.fictive.low < 0.6 < found.fictive.high
     (0.6, True)
     """
@@ -100,17 +100,17 @@ def remembered(
     if (fewest := min(len(glass), *pooled.replicas)) < FEWEST_REPLICAS:
         none = f"{fewest} replicas of the glass or of a liquid have it, expected at least {FEWEST_REPLICAS}"
         nowhere, line = Quantity(value=float("nan"), note=none), np.full(2, np.nan)
-        return Remembered(**facts, line=line, slope=nowhere, misfit=float("nan"), fictive=nowhere)
+        return FictiveTemperature(**facts, line=line, slope=nowhere, misfit=float("nan"), fictive=nowhere)
     line = fit_line(kt, pooled.mean, pooled.replicas)
     without = lines_without_each(kt, groups, pooled.replicas)
     slope = jackknife(float(line[1]), [one[:, 1] for one in without], level)
     facts |= {"line": line, "slope": slope, "misfit": _misfit(kt, groups, line)}
     value = float(temperature_at(line, glass.mean()))
     if reason := _reason(slope, pooled, kt, value):
-        return Remembered(**facts, fictive=Quantity(value=float("nan"), note=reason))
+        return FictiveTemperature(**facts, fictive=Quantity(value=float("nan"), note=reason))
     moved = [temperature_at(one, glass.mean()) for one in without]
     fictive = jackknife(value, [*moved, temperature_at(line, mean_without_each(glass))], level)
-    return Remembered(**facts, fictive=fictive)
+    return FictiveTemperature(**facts, fictive=fictive)
 
 
 def _reason(slope: Quantity, liquids: Estimate, kt: np.ndarray, value: float) -> str:

@@ -22,7 +22,7 @@ from vitrify.analysis.figures.effects import (
     effects_figure,
     effects_on_curves_figure,
     energies_figure,
-    remembered_figure,
+    fictive_figure,
 )
 from vitrify.analysis.figures.explanations import (
     accuracy_figure,
@@ -67,12 +67,12 @@ __all__ = [
     "effects_on_curves_figure",
     "energies_figure",
     "error_bar_figure",
+    "fictive_figure",
     "filter_figure",
     "groups_figure",
     "matrix_figure",
     "profile_figure",
     "relaxation_time_figure",
-    "remembered_figure",
     "roc_figure",
     "save",
     "score_figure",

@@ -53,7 +53,7 @@ def effects_figure(names: Sequence[str], series: Mapping[str, Bars], *, x_label:
 
 
 @styled
-def remembered_figure(names: Sequence[str], found: Bars, *, reference: float, doubtful: np.ndarray) -> Figure:
+def fictive_figure(names: Sequence[str], found: Bars, *, reference: float, doubtful: np.ndarray) -> Figure:
     """Temperatures, one a row: a dot with its interval, open where it is doubtful; a line at the reference."""
     figure = Figure(figsize=(6.8, 1.0 + 0.26 * len(names)), layout="constrained")
     axes = figure.subplots()
