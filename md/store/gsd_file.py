@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -84,6 +85,9 @@ class GsdFile:
             self._file = gsd.fl.open(str(path), "r")
         except (RuntimeError, OSError) as error:
             raise ValueError(f"{path}: damaged, or no GSD file ({error})") from error
+        # gsd tells its log of a file that is closed. One still open when the interpreter has taken itself apart finds
+        # no log, "Error in sys.excepthook": this comes before.
+        weakref.finalize(self, self._file.close)
         if self._file.schema != SCHEMA:
             raise ValueError(f"{path}: got a GSD file of schema {self._file.schema!r}, expected {SCHEMA!r}")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 
 import numpy as np
 
@@ -48,3 +50,12 @@ def test_whoever_may_read_other_files_may_read_configurations(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "frame-1.gsd").stat().st_mode) == 0o644
+
+
+def test_a_file_that_is_open_when_the_interpreter_ends_is_closed_before(tmp_path):
+    one = configurations_of(ensemble(np.array([[0.0, 0.0], [1.0, 0.0]]), np.zeros((2, 2))), kt_set=0.5)
+    write_frame_file(tmp_path / "frame-1.gsd", 1, one)
+    # sys goes last of all modules, and with it what it keeps: gsd has no log by then, and would say so.
+    code = "import sys, pathlib, vitrify.md.store.frames as f; sys.kept = f.FrameFile(pathlib.Path(sys.argv[1]))"
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path / "frame-1.gsd"], capture_output=True, check=True)
+    assert (ended.stdout, ended.stderr) == (b"", b"")
