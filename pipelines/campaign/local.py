@@ -20,7 +20,7 @@ from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import lock_directory, write_atomically
 from vitrify.pipelines.campaign.campaign import Campaign
 from vitrify.pipelines.campaign.directory import begin, task_directory
-from vitrify.pipelines.campaign.perform import disk_may_be_full, read_progress
+from vitrify.pipelines.campaign.perform import disk_may_be_full, read_progress, share_done
 from vitrify.pipelines.campaign.plan import duration, weights
 from vitrify.pipelines.campaign.state import State, survey
 from vitrify.pipelines.campaign.tasks import ERROR, LOG, PROGRAM, WAITS, Task, newest, product
@@ -236,8 +236,7 @@ class Runner:
             return
         self.looked = time.monotonic()
         for launch in self.running:
-            facts = read_progress(task_directory(self.out, launch.task))
-            self.shares[launch.task.name] = min(1.0, facts["done"] / facts["total"]) if facts.get("total") else 0.0
+            self.shares[launch.task.name] = share_done(read_progress(task_directory(self.out, launch.task)))
         self.report(self.weight(), sum(self.weights.values()))
 
     def weight(self) -> float:

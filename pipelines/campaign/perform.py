@@ -9,7 +9,7 @@ import platform
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from vitrify.pipelines.campaign.tasks import ERROR, PROGRESS, WORKING, Task, pro
 
 BEAT = 10.0
 """Seconds between two signs of life of a task."""
+
+RECENT = 600.0
+"""Seconds between two marks of how far a task was: its speed is what it did since the last mark but one."""
 
 PATIENCE = 5.0
 """Seconds that a task waits for another process to leave its directory: one that was killed may take a moment."""
@@ -140,7 +143,8 @@ def locked(directory: Path) -> Iterator[None]:
 def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
     """A function to tell progress to, which is written down every few seconds, with the process that makes it.
 
-    The file stays: how far a task had come that was stopped, and how long all its launches took.
+    The file stays: how far a task had come that was stopped, and how long all its launches took. Its two marks, of
+    this launch, are each a time on that clock and the share that was done.
     """
     before = read_progress(directory)
     facts = {
@@ -151,12 +155,16 @@ def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
         "seconds": 0.0,
         "done": 0.0,
         "total": 0.0,
+        "marks": [],
         "ended": False,
     }
     over = threading.Event()
 
+    def clock() -> float:
+        return facts["earlier"] + time.time() - facts["began"]
+
     def write() -> None:
-        facts["seconds"] = facts["earlier"] + time.time() - facts["began"]
+        facts["seconds"] = clock()
         partial = directory / f"{PROGRESS}.partial"
         with disk_may_be_full():
             partial.write_text(json.dumps(facts))
@@ -169,6 +177,8 @@ def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
     def progress(done: float, total: float) -> None:
         first = not facts["total"]
         facts["done"], facts["total"] = float(done), float(total)
+        if first or clock() - facts["marks"][-1][0] > RECENT:
+            facts["marks"] = [*facts["marks"][-1:], [clock(), share_done(facts)]]
         if first:
             write()
 
@@ -190,6 +200,23 @@ def read_progress(directory: Path) -> dict[str, Any]:
         return json.loads((directory / PROGRESS).read_text())
     except (OSError, ValueError):
         return {}
+
+
+def share_done(facts: Mapping[str, Any]) -> float:
+    """The share of a task that is done, 0 to 1, from its sign of life."""
+    return min(1.0, facts["done"] / facts["total"]) if facts.get("total") else 0.0
+
+
+def done_lately(facts: Mapping[str, Any]) -> tuple[float, float]:
+    """Seconds since the last mark but one, and the share of the task that was done in them.
+
+    Of all launches, where a task of an earlier version left no marks.
+
+    >>> done_lately({"seconds": 5000.0, "done": 30, "total": 40, "marks": [[4000.0, 0.5], [4600.0, 0.7]]})
+    (1000.0, 0.25)
+    """
+    seconds, share = (facts.get("marks") or [[0.0, 0.0]])[0]
+    return facts.get("seconds", 0.0) - seconds, share_done(facts) - share
 
 
 @contextmanager

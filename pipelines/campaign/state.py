@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vitrify.pipelines.campaign.directory import WORKSPACE
-from vitrify.pipelines.campaign.perform import read_progress
+from vitrify.pipelines.campaign.perform import done_lately, read_progress, share_done
 from vitrify.pipelines.campaign.tasks import ERROR, PROGRESS, WORKING, Stage, Task
 
 SILENCE = 120.0
@@ -42,14 +42,15 @@ class Standing:
         task: the task.
         state: what it is.
         share: share of it that is done, 0 to 1.
-        seconds: how long its launches have taken so far; 0 for one that is done, whose file is not read.
+        lately: the last seconds of its last launch, some 10 to 20 minutes if it is long, and the share of the task that
+            was done in them; 0 for one that is done, whose file is not read.
         reason: the error of a task that failed; the task that failed of one that is blocked.
     """
 
     task: Task
     state: State
     share: float = 0.0
-    seconds: float = 0.0
+    lately: tuple[float, float] = (0.0, 0.0)
     reason: str = ""
 
 
@@ -82,15 +83,14 @@ def standing(task: Task, directory: Path) -> Standing:
     if task.stage in names:
         return Standing(task=task, state=State.DONE, share=1.0)
     facts = read_progress(directory) if PROGRESS in names else {}
-    total, seconds = facts.get("total") or 0.0, facts.get("seconds", 0.0)
-    share = min(1.0, facts["done"] / total) if total else 0.0
+    share, lately = share_done(facts), done_lately(facts)
     if facts and is_alive(facts, directory / PROGRESS):
-        return Standing(task=task, state=State.RUNNING, share=share, seconds=seconds)
+        return Standing(task=task, state=State.RUNNING, share=share, lately=lately)
     if ERROR in names:
         reason = (directory / ERROR).read_text(errors="replace").strip()
-        return Standing(task=task, state=State.FAILED, share=share, seconds=seconds, reason=reason)
+        return Standing(task=task, state=State.FAILED, share=share, lately=lately, reason=reason)
     state = State.UNFINISHED if WORKING in names else State.READY
-    return Standing(task=task, state=state, share=share, seconds=seconds)
+    return Standing(task=task, state=state, share=share, lately=lately)
 
 
 def is_alive(facts: dict, path: Path) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -17,7 +18,10 @@ from vitrify.pipelines.campaign.state import Standing, State, survey
 from vitrify.pipelines.campaign.tasks import Stage
 
 SAMPLE = 16
-"""Tasks of a stage that are done whose time is read."""
+"""Tasks of a stage that are done whose time is read, the last ones."""
+
+ENOUGH, LONG = 0.02, 60.0
+"""Share of a task that tells its speed; seconds after which any does."""
 
 REASONS = 10
 """Failed tasks that are named."""
@@ -31,7 +35,8 @@ class StageStatus:
         stage: the stage.
         counts: of its tasks by state.
         share: how much of it is done, 0 to 1.
-        left: seconds of one device that are left, at the speed of its own tasks or of those of other stages.
+        left: seconds of one device that are left, at the speed that its tasks run at now; where none runs, that of its
+            tasks before, and where there is none, that of other stages.
     """
 
     stage: Stage
@@ -89,21 +94,21 @@ def status_of(campaign: Campaign, out: Path) -> Status:
         out: its directory.
     """
     found, weight = survey(out, campaign.stages), weights(campaign.stages)
-    pace = {stage.name: _pace(stage, found, weight, out) for stage in campaign.stages}
-    spent, planned = (sum(one[place] for one in pace.values()) for place in (0, 1))
-    usual = spent / planned if planned else 1.0
+    now = {stage.name: _now(stage, found, weight) for stage in campaign.stages}
+    before = {stage.name: _before(stage, found, weight, out) for stage in campaign.stages}
+    usual = next((pace for pace in (_sum(now.values()), _sum(before.values())) if pace.planned), Pace(1.0, 1.0))
     rows = []
     for stage in campaign.stages:
         own = [found[task.name] for task in stage.tasks]
         total = sum(weight[task.name] for task in stage.tasks)
         done = sum(weight[one.task.name] * one.share for one in own)
-        took, counted = pace[stage.name]
+        pace = next(pace for pace in (now[stage.name], before[stage.name], usual) if pace.planned)
         rows.append(
             StageStatus(
                 stage=stage,
                 counts={state: sum(one.state is state for one in own) for state in State},
                 share=done / total,
-                left=(total - done) * (took / counted if counted else usual),
+                left=(total - done) * pace.took / pace.planned,
             )
         )
     return Status(
@@ -112,22 +117,46 @@ def status_of(campaign: Campaign, out: Path) -> Status:
         failed=tuple(one for one in found.values() if one.state is State.FAILED),
         running=tuple(one for one in found.values() if one.state is State.RUNNING),
         driven=is_driven(out),
-        measured=planned > 0,
+        measured=any(pace.planned for pace in (*now.values(), *before.values())),
     )
 
 
-def _pace(stage: Stage, found: Mapping[str, Standing], weight: Mapping[str, float], out: Path) -> tuple[float, float]:
-    """Seconds that tasks of a stage took so far, and those that were planned for as much, of a sample of them."""
-    took, planned, sample = 0.0, 0.0, 0
-    for task in stage.tasks:
-        one = found[task.name]
-        seconds = one.seconds
-        if one.state is State.DONE and sample < SAMPLE:
-            sample += 1
-            seconds = read_progress(task_directory(out, task)).get("seconds", 0.0)
-        if seconds and one.share > 0.02:
-            took, planned = took + seconds, planned + weight[task.name] * one.share
-    return took, planned
+class Pace(NamedTuple):
+    """Seconds that some work took, and those that were planned for it."""
+
+    took: float
+    planned: float
+
+
+def _now(stage: Stage, found: Mapping[str, Standing], weight: Mapping[str, float]) -> Pace:
+    """Of the tasks of a stage that run: what each did lately, however slow the machine was before."""
+    running = [found[task.name] for task in stage.tasks if found[task.name].state is State.RUNNING]
+    return _sum(Pace(one.lately[0], weight[one.task.name] * one.lately[1]) for one in running if _tells(one))
+
+
+def _before(stage: Stage, found: Mapping[str, Standing], weight: Mapping[str, float], out: Path) -> Pace:
+    """Of the last tasks of a stage that are done, all their launches, and of those that were stopped."""
+    own = [found[task.name] for task in stage.tasks]
+    stopped = [one for one in own if one.state is not State.RUNNING and _tells(one)]
+    done = [one.task for one in own if one.state is State.DONE][-SAMPLE:]
+    took = {task.name: read_progress(task_directory(out, task)).get("seconds", 0.0) for task in done}
+    return _sum(
+        [Pace(one.lately[0], weight[one.task.name] * one.lately[1]) for one in stopped]
+        + [Pace(seconds, weight[name]) for name, seconds in took.items() if seconds]
+    )
+
+
+def _tells(one: Standing) -> bool:
+    """Whether a task did enough lately to tell its speed: a start that takes as long does not."""
+    seconds, share = one.lately
+    return share > ENOUGH or (share > 0 and seconds > LONG)
+
+
+def _sum(paces: Iterable[Pace]) -> Pace:
+    took, planned = 0.0, 0.0
+    for pace in paces:
+        took, planned = took + pace.took, planned + pace.planned
+    return Pace(took, planned)
 
 
 def as_table(status: Status) -> Table:
