@@ -19,7 +19,6 @@ All energies are per particle, truncated and not shifted [eps_AA].
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -71,8 +70,7 @@ def analyze(
     options = options or Options()
     request = {
         "runs": {str(run.path): sha256(run.path / TABLE) for run in runs},
-        # Through JSON and back, so that it compares equal to what stands in a file.
-        "options": json.loads(json.dumps(asdict(options))),
+        "options": asdict(options),
     }
     if is_written(out, PRODUCT, request, force=force):
         return [f"{out}: there already, of the same runs and options"]

@@ -10,15 +10,13 @@ the percentiles of a bootstrap are too narrow. How often they hold the truth is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
 from scipy.stats import t as student
-
-from vitrify.md.randomness import Purpose, stream
 
 RESAMPLES = 2000
 """Default number of bootstrap resamples: the ends of a 95 % interval then scatter by some 5 % of its width."""
@@ -210,50 +208,6 @@ def students_interval(value: float, error: float, freedom: float, level: float =
     """A number, its standard error of so many degrees of freedom, and Student's interval ``value +- t error``."""
     half = float(student.ppf((1 + level) / 2, freedom)) * error if error > 0 else 0.0
     return Quantity(value=value, error=error, interval=Interval(low=value - half, high=value + half, level=level))
-
-
-def bootstrap_interval(
-    statistic: Callable[[np.ndarray], float],
-    replicas: int,
-    *,
-    seed: int,
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-) -> Interval:
-    """Percentile bootstrap: draw replicas with replacement, take the statistic again, read off the percentiles.
-
-    Args:
-        statistic: takes the drawn replica numbers, (replicas,) int, and returns the statistic of that draw; NaN where
-            it has none.
-        replicas: how many independent replicas there are, at least two.
-        seed: what the draws derive from.
-        resamples: number of draws.
-        level: nominal coverage.
-
-    Raises:
-        ValueError: for fewer than two replicas, from which no scatter can be known, or a statistic that has no value
-            in half of the draws or more.
-
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
-
-    >>> heights = np.array([1.0, 2.0, 3.0, 4.0])
-    >>> interval = bootstrap_interval(lambda rows: float(heights[rows].mean()), 4, seed=1)
-    >>> 2.5 in interval, interval.low > 1.0, interval.high < 4.0
-    (True, True, True)
-    """
-    if replicas < 2:
-        raise ValueError(f"bootstrap: got {replicas} replica(s), expected at least 2: one replica shows no scatter")
-    if not 0 < level < 1:
-        raise ValueError(f"level: got {level}, expected a coverage between 0 and 1, such as 0.95")
-    if resamples < 1:
-        raise ValueError(f"resamples: got {resamples}, expected at least 1")
-    draws = stream(seed, Purpose.BOOTSTRAP).integers(replicas, size=(resamples, replicas))
-    values = np.array([statistic(rows) for rows in draws], dtype=np.float64)
-    known = values[np.isfinite(values)]
-    if 2 * len(known) <= resamples:
-        raise ValueError(f"bootstrap: the statistic has a value in {len(known)} of {resamples} resamples only")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(low=float(low), high=float(high), level=level, undefined=resamples - len(known))
 
 
 def wilson_interval(successes: float, trials: float, level: float = 0.95) -> Interval:

@@ -24,7 +24,7 @@ def is_written(out: Path, product: str, request: Mapping, *, force: bool = False
     Args:
         out: the directory.
         product: what its provenance calls it: "analysis".
-        request: what was asked, as JSON would have it: the runs with their check sums, the options.
+        request: what was asked: the runs with their check sums, the options; as JSON holds it, it must be the same.
         force: replace another product of the kind.
 
     Raises:
@@ -39,7 +39,7 @@ def is_written(out: Path, product: str, request: Mapping, *, force: bool = False
         raise FileExistsError(errno.EEXIST, f"exists and is no {product}, expected a new directory", str(out))
     if force:
         return False
-    if held["request"] != request:
+    if held["request"] != json.loads(json.dumps(request)):
         raise FileExistsError(
             errno.EEXIST, f"holds the {product} of other runs or options, expected a new directory or --force", str(out)
         )

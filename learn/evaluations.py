@@ -59,10 +59,13 @@ def evaluate_all(
     configuration. ``contents.json`` has their captions.
 
     Raises:
-        ValueError: as :func:`~vitrify.learn.evaluate.evaluate`.
+        ValueError: for two models or two datasets of one name, and as :func:`~vitrify.learn.evaluate.evaluate`.
         FileExistsError: when there is something at ``out`` and no ``force``.
     """
     out = Path(out)
+    for kind, names in (("model", [one.name for one in models]), ("dataset", [one.name for one in datasets])):
+        if len(set(names)) < len(names):
+            raise ValueError(f"{kind}s: got {', '.join(names)}, expected names that differ: tables go by them")
     with whole_directory(out, "evaluation.toml", force=force) as directory:
         evaluations = []
         for model in models:

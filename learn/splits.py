@@ -1,8 +1,8 @@
 """Training, validation and test sets that share no replica.
 
-Frames of one replica resemble each other, and so do replicas of different runs with the same seed and number: they set
-out from the same positions and velocities (:func:`vitrify.md.randomness.stream`). What is split is therefore the
-*origin* of a configuration, its (seed, replica), and all configurations of one origin fall on one side.
+Frames of one replica resemble each other, and so do those of runs that began with one another's configurations. What is
+split is therefore the *origin* of a configuration, the (seed, replica) it began with
+(:func:`vitrify.learn.sources.origins_of`), and all configurations of one origin fall on one side.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -124,7 +125,11 @@ def sweep(
         Unfinished: when stopped.
     """
     if out.exists() and not (resume or force):
-        raise FileExistsError(f"{out}: exists already; expected a new directory, --resume or --force")
+        raise FileExistsError(
+            errno.EEXIST,
+            "exists already; expected a new directory, --resume to go on or --force to replace it",
+            str(out),
+        )
     results: dict[int, Model | ValueError] = {}
     groups: dict[tuple | None, list[int]] = {}
     for number, member in enumerate(wanted):

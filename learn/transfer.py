@@ -99,11 +99,14 @@ def best_threshold(score: np.ndarray, positive: np.ndarray) -> float:
 
     >>> best_threshold(np.array([0.1, 0.2, 0.9]), np.array([False, False, True]))
     0.55
+    >>> best_threshold(np.array([0.2, 0.2, 0.9]), np.array([False, True, True]))  # none parts equal scores
+    0.55
     """
     order = np.argsort(score, kind="stable")
     gain = np.where(positive[order], -1 / max(positive.sum(), 1), 1 / max((~positive).sum(), 1))
     right = np.concatenate([[0.0], np.cumsum(gain)])  # of calling negative the lowest 0, 1, 2, ...
     inner = (score[order][1:] + score[order][:-1]) / 2
+    right[1:-1][np.diff(score[order]) == 0] = -np.inf
     return float(np.concatenate([[-np.inf], inner, [np.inf]])[right.argmax()])
 
 

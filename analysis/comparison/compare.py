@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,8 +22,6 @@ from vitrify.analysis.comparison.results import results
 from vitrify.analysis.comparison.sides import Side, Source, require_one_system, side_of
 from vitrify.analysis.results import Progress
 from vitrify.analysis.writing import is_written, write_results
-from vitrify.md.store.naming import TABLE
-from vitrify.md.store.product import sha256
 
 PRODUCT = "comparison"
 """What the provenance calls such a directory."""
@@ -61,12 +58,9 @@ def compare(
         FileExistsError: when something else is at ``out``.
     """
     request = {
-        "sides": [
-            [[str(one.run.path), one.kt, sha256(one.run.path / TABLE)] for one in side] for side in (first, second)
-        ],
+        "sides": [[source.signature for source in side] for side in (first, second)],
         "options": {"match": "energy", "positions": positions, "tolerance": tolerance, "names": list(names)},
     }
-    request = json.loads(json.dumps(request))
     if is_written(out, PRODUCT, request, force=force):
         return [f"{out}: there already, of the same runs and options"]
     sides = [side_of(side, positions=positions, name=name) for side, name in zip((first, second), names, strict=True)]

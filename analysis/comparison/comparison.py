@@ -89,15 +89,7 @@ def compare_sides(
     Source: Y. Benjamini, Y. Hochberg, J. R. Stat. Soc. B 57, 289 (1995).
     """
     pairs = pair_by_energy(first, second, tolerance)
-    total, done = len(first.members) + len(second.members), 0
-
-    def one_more() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total)
-
-    values, others = measured(first, one_more), measured(second, one_more)
+    values, others = measured([first, second], progress)
     keys = [key for key in values if key in others]
     matched = [paired_effect(values[key][pairs.first], others[key][pairs.second]) for key in keys]
     whole = [unpaired_effect(values[key], others[key], first.origins, second.origins) for key in keys]

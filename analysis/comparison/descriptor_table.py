@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from vitrify.analysis.comparison.sides import Side
+from vitrify.analysis.comparison.sides import Member, Side
+from vitrify.analysis.results import Progress
 from vitrify.analysis.structure.descriptors import CURVES, descriptors
 from vitrify.analysis.structure.measurement import measure
 from vitrify.analysis.structure.stored import Stored
@@ -28,21 +29,33 @@ class Key:
     x: float = float("nan")
 
 
-def measured(side: Side, progress: Callable[[], None] | None = None) -> dict[Key, np.ndarray]:
-    """Measure a side: configurations of the bulk mixture in parallel and once a run, films one after the other.
+def measured(sides: Sequence[Side], progress: Progress | None = None) -> list[dict[Key, np.ndarray]]:
+    """Measure sides: configurations of the bulk mixture in parallel and once a run, films one after the other.
 
     Args:
-        side: the configurations.
-        progress: told of each that is done.
+        sides: the configurations.
+        progress: told how many are measured, and of how many in all.
 
     Returns:
-        (n,) of each descriptor, in the register's order; NaN where it is not defined.
+        of each side, (n,) of each descriptor, in the register's order; NaN where it is not defined.
     """
-    stored = [member.stored for member in side.members if member.stored is not None]
-    if len(stored) == len(side.members):
-        return _of_mixture(stored, progress)
+    total, done, found = sum(len(side.members) for side in sides), 0, []
+    for side in sides:
+
+        def tell(own: float, _: float, before: int = done) -> None:
+            if progress is not None:
+                progress(before + own, total)
+
+        stored = [member.stored for member in side.members if member.stored is not None]
+        found.append(_of_mixture(stored, tell) if len(stored) == len(side.members) else _of_films(side.members, tell))
+        done += len(side.members)
+        tell(0, 0, done)  # all of it was measured before, perhaps, and nothing told
+    return found
+
+
+def _of_films(members: Sequence[Member], tell: Progress) -> dict[Key, np.ndarray]:
     rows: list[dict[Key, float]] = []
-    for member in side.members:
+    for member in members:
         around = member.load()
         row = {Key(name): value for name, value in descriptors(around).items()}
         for family, kind in CURVES.items():
@@ -50,23 +63,13 @@ def measured(side: Side, progress: Callable[[], None] | None = None) -> dict[Key
             for name, line in zip(kind.lines, lines, strict=True):
                 row |= {_point(name, family, x): float(y) for x, y in zip(abscissa, line, strict=True)}
         rows.append(row)
-        if progress is not None:
-            progress()
+        tell(len(rows), len(members))
     keys = dict.fromkeys(key for row in rows for key in row)
     return {key: np.array([row.get(key, np.nan) for row in rows]) for key in keys}
 
 
-def _of_mixture(stored: Sequence[Stored], progress: Callable[[], None] | None) -> dict[Key, np.ndarray]:
-    told = 0
-
-    def tell(done: float, total: float) -> None:
-        nonlocal told
-        while progress is not None and told < done:
-            progress()
-            told += 1
-
+def _of_mixture(stored: Sequence[Stored], tell: Progress) -> dict[Key, np.ndarray]:
     found = measure(stored, progress=tell)
-    tell(len(stored), len(stored))
     values = {Key(name): numbers for name, numbers in found.numbers.items()}
     for family, (abscissa, lines) in found.curves.items():
         for row, name in enumerate(CURVES[family].lines):

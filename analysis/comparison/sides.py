@@ -20,6 +20,8 @@ from vitrify.analysis.statistics import FEWEST_REPLICAS
 from vitrify.analysis.structure.descriptors import Measured
 from vitrify.analysis.structure.stored import Stored
 from vitrify.md.store.address import Address, stored_frame
+from vitrify.md.store.naming import TABLE
+from vitrify.md.store.product import sha256
 from vitrify.md.store.rundir import RunDirectory
 
 POSITIONS = ("inherent", "instant")
@@ -51,6 +53,11 @@ class Source:
         if not run.finished:
             raise ValueError(f"{run.path}: is not finished; expected a finished run (go on with --resume)")
         return cls(run=run, kt=address.kt if address.place else None)
+
+    @property
+    def signature(self) -> tuple[str, float | None, str]:
+        """Path, temperature and check sum of the table: what a directory remembers that it was made of."""
+        return str(self.run.path), self.kt, sha256(self.run.path / TABLE)
 
     def frame(self, *, inherent: bool) -> int:
         """The last stored frame at the temperature.

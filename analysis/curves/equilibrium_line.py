@@ -221,7 +221,7 @@ def equilibrium_line(
 
 def ramp_key(curve: CoolingCurve) -> str:
     """What the replicas of a ramp are called among groups of replicas."""
-    return f"ramp of rate {curve.rate:g}"
+    return f"ramp of {curve.ramp_steps} steps to kT {curve.kt_set.min():g} at rate {curve.rate!r}"
 
 
 def _require_falling(b: np.ndarray) -> None:

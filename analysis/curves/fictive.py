@@ -82,7 +82,7 @@ def departure(curve: CoolingCurve, line: EquilibriumLine, *, excess: float = EXC
     """
     top = float(line.kt.max())
     try:
-        kt, mean, ramp_without = smoothed(curve, GRID)
+        kt, mean, ramp_without, counts = smoothed(curve, GRID)
     except ValueError as error:
         return Quantity(value=float("nan"), note=str(error))
     at = kt + curve.lag
@@ -103,7 +103,7 @@ def departure(curve: CoolingCurve, line: EquilibriumLine, *, excess: float = EXC
     value = float(leaves(np.array([line.a, line.b]), mean)[0])
     if not np.isfinite(value):
         return Quantity(value=value, note=f"it lies {excess:g} above the line from kT {top:g} on, or never")
-    without = _without(line, curve, ramp_without, np.ones(len(ramp_without), dtype=bool), mean, leaves)
+    without = _without(line, curve, ramp_without, counts, mean, leaves)
     return jackknife(value, list(without.values()), level)
 
 
@@ -119,10 +119,7 @@ def _without(
     key, parameters = ramp_key(curve), np.array([line.a, line.b])
     without = {}
     for name, own in line.without.items():
-        if name == key and len(own) == len(ramp_without):
-            without[name] = statistic(own, ramp_without)
-        else:
-            without[name] = statistic(own, np.asarray(ramp))
+        without[name] = statistic(own, ramp_without if name == key else np.asarray(ramp))
     if key not in without:
         without[key] = statistic(np.tile(parameters, (int(known.sum()), 1)), ramp_without[known])
     return without

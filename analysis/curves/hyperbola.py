@@ -115,31 +115,30 @@ def smooth_transition(
     )
 
 
-def smoothed(curve: CoolingCurve, spacing: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def smoothed(curve: CoolingCurve, spacing: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The mean curve smoothed by its hyperbola, and with each replica left out by a hyperbola of its own.
 
     Args:
-        curve: the cooling curve; replicas without all their energies below the limit are left out.
+        curve: the cooling curve; replicas without all their energies below the limit do not count.
         spacing: of the temperatures [eps_AA].
 
     Returns:
-        kT (J,), rising; E_IS (J,); with each replica left out (R, J), NaN where that leaves no bend.
+        kT (J,), rising; E_IS (J,); with each replica left out (R, J), the same as E_IS of one that does not count and
+        NaN where that leaves no bend; which replicas count (R,).
 
     Raises:
         ValueError: where there is no fit.
     """
     fit = smooth_transition(curve)
     shown = curve.kt_set <= fit.limit + ROUNDING
-    energies = curve.inherent_energy[:, shown]
-    energies = energies[np.isfinite(energies).all(axis=1)]
-    at = curve.kt_set[shown]
+    energies, at = curve.inherent_energy[:, shown], curve.kt_set[shown]
+    counts = np.isfinite(energies).all(axis=1)
     kt = np.arange(at.min(), at.max() + spacing / 2, spacing)
-    without = np.full((len(energies), len(kt)), np.nan)
-    for row, mean in enumerate(mean_without_each(energies)):
+    without = np.tile(fit(kt), (len(energies), 1))
+    for row, mean in zip(np.flatnonzero(counts), mean_without_each(energies[counts]), strict=True):
         tg, linear = best_tg(at, mean, fit.width)
-        if np.isfinite(tg):
-            without[row] = _design(kt, tg, fit.width) @ linear
-    return kt, fit(kt), without
+        without[row] = _design(kt, tg, fit.width) @ linear if np.isfinite(tg) else np.nan
+    return kt, fit(kt), without, counts
 
 
 def best_tg(kt: np.ndarray, energy: np.ndarray, width: float = WIDTH) -> tuple[float, np.ndarray]:

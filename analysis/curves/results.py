@@ -180,7 +180,7 @@ def _against_rate(found: Results, ramps: Sequence[Ramp]) -> None:
     readings: dict[str, Readings] = {}
     laws: dict[str, RateLaw] = {}
     two = [ramp.lines for ramp in ramps if ramp.lines is not None]
-    if len(two) > 1:
+    if len({one.curve.rate for one in two}) > 1:
         laws["Tg, two lines"] = rate_law(
             [one.curve.rate for one in two],
             [one.tg.value for one in two],
@@ -193,7 +193,7 @@ def _against_rate(found: Results, ramps: Sequence[Ramp]) -> None:
     if smooth:
         readings["$T_g$, smooth"] = Readings([one.curve.rate for one in smooth], [one.tg for one in smooth])
     kept = [ramp.memory for ramp in ramps if ramp.memory is not None and np.isfinite(ramp.memory.fictive.value)]
-    if len(kept) > 1:
+    if len({one.curve.rate for one in kept}) > 1:
         laws["fictive kT"] = rate_law(
             [one.curve.rate for one in kept], [one.fictive.value for one in kept], [one.without for one in kept]
         )

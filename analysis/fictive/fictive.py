@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,6 @@ from vitrify.analysis.fictive.results import results
 from vitrify.analysis.fictive.temperatures import FEWEST, FictiveTemperature, fictive_temperature
 from vitrify.analysis.results import Progress
 from vitrify.analysis.writing import is_written, write_results
-from vitrify.md.store.naming import TABLE
-from vitrify.md.store.product import sha256
 
 PRODUCT = "fictive temperatures"
 """What the provenance calls such a directory."""
@@ -80,11 +77,11 @@ def fictive(
     """
     at = _by_temperature(liquids)
     request = {
-        "glass": _named(glass),
-        "liquids": _named(liquids),
+        "glass": [source.signature for source in glass],
+        "liquids": [source.signature for source in liquids],
         "options": {"positions": positions, "scores": scores.source if scores else None},
     }
-    if is_written(out, PRODUCT, json.loads(json.dumps(request)), force=force):
+    if is_written(out, PRODUCT, request, force=force):
         return [f"{out}: there already, of the same runs and options"]
     sides = [side_of(glass, positions=positions, name="glass")]
     for kt, sources in at.items():
@@ -108,19 +105,9 @@ def fictive_temperatures(
         scores: further numbers.
         progress: told how many configurations are measured, and of how many.
     """
-    sides = [glass, *liquids.values()]
-    total, done = sum(len(side.members) for side in sides), 0
-
-    def one_more() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total)
-
-    tables = []
-    for side in sides:
-        numbers = {ENERGY: side.energies}
-        numbers |= {key.name: values for key, values in measured(side, one_more).items() if not key.curve}
+    sides, tables = [glass, *liquids.values()], []
+    for side, found in zip(sides, measured(sides, progress), strict=True):
+        numbers = {ENERGY: side.energies} | {key.name: values for key, values in found.items() if not key.curve}
         tables.append(numbers | (dict(scores.of(side)) if scores else {}))
     kt = np.array(list(liquids))
     return [
@@ -141,10 +128,6 @@ def _by_temperature(liquids: Sequence[Source]) -> dict[float, list[Source]]:
         got = ", ".join(f"{kt:g}" for kt in sorted(at))
         raise ValueError(f"liquids: got kT {got}, expected at least {FEWEST} temperatures for a line")
     return dict(sorted(at.items()))
-
-
-def _named(sources: Sequence[Source]) -> list[list]:
-    return [[str(source.run.path), source.kt, sha256(source.run.path / TABLE)] for source in sources]
 
 
 def _notes(sides: Sequence[Side], liquids: Sequence[Source]) -> list[str]:

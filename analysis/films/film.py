@@ -7,13 +7,12 @@ height for the surface. Whatever borders a void is surface, and how deep a place
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 from scipy.spatial import KDTree
 
-from vitrify.md.model import SUBSTRATE, A, B
+from vitrify.md.model import SUBSTRATE, A
 from vitrify.md.protocols.films.surface import attached
 
 COLUMN = 1.5
@@ -294,51 +293,3 @@ def _agrees(slab: np.ndarray, one_bin: np.ndarray) -> bool:
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     shape = np.shape(numerator)
     return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=np.asarray(denominator) > 0)
-
-
-def cut_out(film: Film, count: int, fraction_a: float = 0.65, bulk: Bulk | None = None) -> np.ndarray:
-    """A piece of a film of exactly ``count`` particles at exactly ``fraction_a``, such as 4320 at 65:35.
-
-    From a height up, the lowest A and the lowest B are taken until both numbers are full. Of all such heights the one
-    is chosen at which the highest A and the highest B taken lie nearest to each other, so that the piece's upper edge
-    is as straight as its lower one.
-
-    Args:
-        film: the film.
-        count: particles wanted.
-        fraction_a: fraction of A wanted; the number of A is rounded to the nearest integer, halves up.
-        bulk: where to take them from; None for the whole film.
-
-    Returns:
-        (count,) indices into the film's particles, from low to high.
-
-    Raises:
-        ValueError: when there are too few A or B.
-    """
-    wanted_a = int(Fraction(fraction_a).limit_denominator(1_000_000) * count + Fraction(1, 2))
-    within = np.ones(len(film.species), dtype=bool) if bulk is None else bulk.members(film)
-    wanted = {A: wanted_a, B: count - wanted_a}
-    ranked = {}
-    for kind, number in wanted.items():
-        own = np.flatnonzero(within & (film.species == kind))
-        if len(own) < number:
-            raise ValueError(
-                f"cut-out: got {len(own)} particles of species {'AB'[kind]}, expected at least {number} for {count} "
-                f"at a fraction {fraction_a} of A"
-            )
-        ranked[kind] = own[np.argsort(film.positions[own, 1], kind="stable")]
-    best, best_mismatch = None, np.inf
-    heights = np.sort(film.positions[within, 1])
-    for bottom in heights:
-        taken = {}
-        for kind, number in wanted.items():
-            first = int(np.searchsorted(film.positions[ranked[kind], 1], bottom))
-            taken[kind] = ranked[kind][first : first + number]
-        if any(len(taken[kind]) < wanted[kind] for kind in wanted):
-            break
-        tops = [film.positions[piece[-1], 1] for piece in taken.values() if len(piece)]
-        if max(tops) - min(tops) < best_mismatch:
-            best, best_mismatch = np.concatenate(list(taken.values())), max(tops) - min(tops)
-    if best is None:
-        raise ValueError(f"cut-out: got a count of {count}, expected at least one particle")
-    return best[np.argsort(film.positions[best, 1], kind="stable")]

@@ -112,9 +112,6 @@ def evaluate(
 
     require_free(out, "evaluation.toml", force=force)
     trained, data_sets = [open_model(path) for path in models], [open_dataset(path) for path in on]
-    for kind, names in (("model", [one.name for one in trained]), ("dataset", [one.name for one in data_sets])):
-        if len(set(names)) < len(names):
-            raise ValueError(f"{kind}s: got {', '.join(names)}, expected names that differ: tables go by them")
     total = len(trained) * len(data_sets)
     with progress_bar("testing") as bar:
         bar(0, total)

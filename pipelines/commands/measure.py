@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from vitrify.analysis.fictive.fictive import Scores
     from vitrify.analysis.structure.descriptors import Column
 
+Out = Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")]
+Positions = Annotated[str, typer.Option(help="inherent, or instant: as the dynamics left them.", metavar="WHICH")]
+
 
 def window(text: str) -> tuple[float, float]:
     """A range of kT as two numbers.
@@ -51,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 def analyze(
     runs: Annotated[list[Path], typer.Argument(help="Run directories of one system.", metavar="RUN...")],
-    out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
+    out: Out,
     glass_window: Annotated[
         str, typer.Option(help="Range of kT of the glass line of Tg, of the mixture.", metavar="KT,KT")
     ] = "0.05,0.20",
@@ -110,7 +113,7 @@ def analyze(
 def compare(
     first: Annotated[str, typer.Argument(help="RUN@kT, or RUN for its last frame; several with commas.", metavar="A")],
     second: Annotated[str, typer.Argument(help="The other side.", metavar="B")],
-    out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
+    out: Out,
     match: Annotated[str, typer.Option(help="What configurations are paired by: energy.", metavar="WHAT")] = "energy",
     tolerance: Annotated[
         float | None,
@@ -118,9 +121,7 @@ def compare(
             help="Largest difference of E_IS in a pair, per particle [a fifth of its deviation].", metavar="E"
         ),
     ] = None,
-    positions: Annotated[
-        str, typer.Option(help="inherent, or instant: as the dynamics left them.", metavar="WHICH")
-    ] = "inherent",
+    positions: Positions = "inherent",
     name: Annotated[str, typer.Option(help="What to call the sides: glass,liquid [their runs].", metavar="A,B")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace another comparison that is there.")] = False,
 ) -> None:
@@ -160,14 +161,12 @@ def fictive(
     liquids: Annotated[
         list[str], typer.Argument(help="Equilibrium runs at three temperatures or more.", metavar="LIQUID@kT...")
     ],
-    out: Annotated[Path, typer.Option(help="Directory to write.", metavar="DIR")],
+    out: Out,
     model: Annotated[
         Path | None,
         typer.Option(help="A trained network: the temperature by its mean logit, too.", metavar="MODEL"),
     ] = None,
-    positions: Annotated[
-        str, typer.Option(help="inherent, or instant: as the dynamics left them.", metavar="WHICH")
-    ] = "inherent",
+    positions: Positions = "inherent",
     force: Annotated[bool, typer.Option("--force", help="Replace other fictive temperatures that are there.")] = False,
 ) -> None:
     """At which kT liquids in equilibrium have what the glass has: by E_IS, by every descriptor, by a network's logit.

@@ -3,7 +3,6 @@ import pytest
 import scipy.stats
 
 from vitrify.analysis.statistics import (
-    bootstrap_interval,
     combined_sigmas,
     jackknife,
     mean_and_error,
@@ -34,61 +33,6 @@ def test_missing_replicas_are_left_out_and_counted():
 
 def test_one_replica_has_no_error():
     assert np.isnan(standard_error(np.array([2.0])))
-
-
-def test_bootstrap_of_a_mean_is_the_normal_interval():
-    heights = np.random.default_rng(3).normal(size=200)
-    interval = bootstrap_interval(lambda rows: heights[rows].mean(), 200, seed=5)
-    half = 1.96 * standard_error(heights)
-    assert interval.low == pytest.approx(heights.mean() - half, abs=0.12 * half)
-    assert interval.high == pytest.approx(heights.mean() + half, abs=0.12 * half)
-
-
-def test_bootstrap_covers_the_truth_as_often_as_it_says():
-    rng = np.random.default_rng(11)
-    held = 0
-    for trial in range(200):
-        sample = rng.normal(size=20)
-        held += 0.0 in bootstrap_interval(lambda rows, s=sample: s[rows].mean(), 20, seed=trial, resamples=400)
-    # percentile intervals of 20 replicas cover a little less than 95 %: 0.92 expected, standard error 0.019
-    assert 0.92 - 5 * 0.019 < held / 200 <= 0.98
-
-
-def test_bootstrap_depends_on_its_seed_only():
-    heights = np.arange(10.0)
-
-    def interval(seed):
-        return bootstrap_interval(lambda rows: heights[rows].mean(), 10, seed=seed)
-
-    np.random.seed(1)  # noqa: NPY002
-    first = interval(4)
-    np.random.seed(2)  # noqa: NPY002
-    assert interval(4) == first
-    assert interval(5) != first
-
-
-def test_bootstrap_counts_draws_without_a_value():
-    def only_mixed(rows):
-        return float(rows.mean()) if len(set(rows.tolist())) > 1 else np.nan
-
-    interval = bootstrap_interval(only_mixed, 3, seed=1, resamples=900)
-    # three equal draws of three happen with probability 1/9: 100 of 900, standard error 9.4
-    assert abs(interval.undefined - 100) < 5 * 9.4
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [({"replicas": 1}, "at least 2"), ({"level": 1.0}, "coverage"), ({"resamples": 0}, "at least 1")],
-)
-def test_bootstrap_refuses_what_it_cannot_do(change, said):
-    arguments = {"replicas": 5, "seed": 1} | change
-    with pytest.raises(ValueError, match=said):
-        bootstrap_interval(lambda rows: 0.0, **arguments)
-
-
-def test_bootstrap_refuses_a_statistic_without_values():
-    with pytest.raises(ValueError, match="0 of 100"):
-        bootstrap_interval(lambda rows: np.nan, 5, seed=1, resamples=100)
 
 
 def test_wilson_interval_against_published_values():

@@ -87,6 +87,19 @@ def test_vibrations_do_not_count_and_a_glass_above_the_line_has_none():
     assert "above the line" in memory(hot, line).fictive.note
 
 
+def test_a_quench_that_failed_does_not_hide_how_its_ramp_scatters():
+    """The line goes through the ramp itself, whose replicas scatter below it alone."""
+    energies = ramp(0.6).inherent_energy + np.random.default_rng(2).normal(0, 0.001, (8, 40)) * (KT < 0.72)
+    missing = energies.copy()
+    missing[0, KT.argmin()] = np.nan
+
+    def error(energies):
+        curve = replace(ramp(0.6, offsets=(0.0,) * len(energies)), inherent_energy=energies)
+        return departure(curve, line_through_ramp(curve, (0.75, 1.0))).error
+
+    assert error(missing) == pytest.approx(error(energies[1:]), rel=0.2)
+
+
 def test_a_lagging_thermostat_is_no_departure():
     line = line_through_liquids(liquids())
     assert departure(ramp(0.6, lag=0.02), line).value == pytest.approx(departure(ramp(0.6), line).value, abs=0.02)
@@ -100,7 +113,7 @@ def test_the_line_may_go_through_the_ramp_itself():
     own = memory(curve, line_through_ramp(curve, (0.75, 1.0)))
     other = memory(curve, line_through_liquids(liquids()))
     assert own.fictive.error < 0.1 * other.fictive.error
-    assert list(own.without) == ["ramp of rate 0.00195"]
+    assert list(own.without) == ["ramp of 200000 steps to kT 0.05 at rate 0.00195"]
 
 
 def test_fewer_than_four_replicas_have_no_interval():

@@ -34,7 +34,8 @@ def test_lammps_runs_hold_their_tg_by_two_lines(lammps):
 
 
 def test_the_smoothed_curve_is_the_fit_and_every_replica_is_left_out_once(lammps):
-    kt, energy, without = smoothed(lammps, 0.05)
+    kt, energy, without, counts = smoothed(lammps, 0.05)
+    assert counts.all()
     np.testing.assert_allclose(energy, smooth_transition(lammps)(kt), atol=1e-12)
     fewer = replace(
         lammps, **{name: getattr(lammps, name)[1:] for name in ("kt", "potential_energy", "inherent_energy")}

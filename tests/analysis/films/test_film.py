@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vitrify.analysis.films.film import PIXEL, Bulk, Film, cut_out, find_bulk, height_profile
+from vitrify.analysis.films.film import PIXEL, Bulk, Film, find_bulk, height_profile
 from vitrify.md.model import EMPTY, SUBSTRATE, A, B
 from vitrify.md.protocols.films.surface import BOND_REACH, attached, film_top
 
@@ -181,29 +181,6 @@ def test_the_lammps_film_has_the_density_of_its_interior(lammps_film):
     assert film.surface().min() > 10.3
     assert (member & (y <= 8.3) == plain).all()
     assert 1.0 < member.sum() / bulk.area(film) < 1.2
-
-
-@pytest.mark.parametrize(("count", "count_a"), [(432, 281), (100, 65), (10, 7), (1, 1)])
-def test_cut_outs_are_exact_in_size_and_composition(count, count_a):
-    film = layered_film()
-    piece = cut_out(film, count)
-    assert len(np.unique(piece)) == count
-    assert (film.species[piece] == A).sum() == count_a
-    y = film.positions[:, 1]
-    if count >= 100:
-        # It is a slab: whatever lies well within it belongs to it.
-        inside = (y > y[piece].min() + 1.5) & (y < y[piece].max() - 1.5)
-        assert np.isin(np.flatnonzero(inside), piece).all()
-
-
-def test_cut_outs_keep_to_the_bulk():
-    film = layered_film()
-    bulk = Bulk(low=8.0, high=30.0, depth=3.0)
-    piece = cut_out(film, 500, bulk=bulk)
-    assert film.positions[piece, 1].min() >= 8.0
-    assert film.positions[piece, 1].max() <= 30.0
-    with pytest.raises(ValueError, match=r"got \d+ particles of species [AB], expected at least"):
-        cut_out(film, 4320, bulk=bulk)
 
 
 def test_films_need_a_substrate_and_something_on_it():
