@@ -132,7 +132,7 @@ def smoothed(curve: CoolingCurve, spacing: float) -> tuple[np.ndarray, np.ndarra
     fit = smooth_transition(curve)
     shown = curve.kt_set <= fit.limit + ROUNDING
     energies, at = curve.inherent_energy[:, shown], curve.kt_set[shown]
-    counts = np.isfinite(energies).all(axis=1)
+    counts = np.asarray(np.isfinite(energies).all(axis=1))
     kt = np.arange(at.min(), at.max() + spacing / 2, spacing)
     without = np.tile(fit(kt), (len(energies), 1))
     for row, mean in zip(np.flatnonzero(counts), mean_without_each(energies[counts]), strict=True):

@@ -22,7 +22,7 @@ STRONGEST = 16
 def correlate(scored: Scored, found: Results) -> None:
     """Every descriptor per class and against the logit."""
     columns = scored.descriptors
-    table = correlations(columns, scored.logit, scored.label, scored.classes)
+    table = correlations(columns, scored.logit, scored.label, scored.classes, scored.unit)
     if not table:
         found.notes.append("no descriptor is known for every configuration")
         return
@@ -31,7 +31,8 @@ def correlate(scored: Scored, found: Results) -> None:
         table,
         f"Descriptors of {len(scored.logit)} configurations the model has not seen: mean in each class, the difference "
         "of the means in standard deviations within a class, and Spearman's rank correlation with the logit, of all "
-        "configurations and of ranks taken within each class, with 95 % intervals (Bonett and Wright 2000).",
+        "configurations and of ranks taken within each class, with 95 % intervals (Bonett and Wright 2000), in which "
+        "configurations of one replica in one class count as one.",
     )
     names = list(table["descriptor"])
     known = np.isfinite(table["correlation"])
@@ -63,15 +64,16 @@ def accuracy_at_one_energy(scored: Scored, found: Results, width: float) -> None
         found.notes.append("no accuracy by energy: some configurations have no inherent-structure energy")
         return
     correct = scored.logits.argmax(axis=1) == scored.label
-    table = energy_bins(energy, correct, scored.label, width=width)
+    table = energy_bins(energy, correct, scored.label, scored.unit, width=width)
     if not table:
         found.notes.append(f"no accuracy by energy: no bin of {width} in E_IS holds five configurations of each class")
         return
     found.add_table(
         "accuracy_by_energy.csv",
         table,
-        f"Accuracy at the model's own threshold in bins of E_IS {width} wide, with 95 % intervals after Wilson; "
-        "majority is the accuracy of always naming the more frequent class.",
+        f"Accuracy at the model's own threshold in bins of E_IS {width} wide, with 95 % intervals after Wilson, the "
+        "configurations of one replica in one class being one trial; majority is the accuracy of always naming the "
+        "more frequent class.",
     )
     columns = {name: np.array(column, dtype=np.float64) for name, column in table.items()}
     found.add_figure(

@@ -27,7 +27,7 @@ def descriptor_table(configurations: Configurations) -> dict[str, np.ndarray]:
 
 
 def correlations(
-    columns: Mapping[str, np.ndarray], logit: np.ndarray, label: np.ndarray, classes: Sequence[str]
+    columns: Mapping[str, np.ndarray], logit: np.ndarray, label: np.ndarray, classes: Sequence[str], unit: np.ndarray
 ) -> dict[str, list]:
     """A row a descriptor: its mean in each class, and its rank correlation with the logit, strongest first.
 
@@ -39,15 +39,16 @@ def correlations(
         logit: (C,) of the last class less the first.
         label: (C,).
         classes: their names.
+        unit: (C,) the same for configurations that are not independent, which count as one.
     """
-    rows = []
+    rows, count = [], len(np.unique(unit))
     for name, values in columns.items():
         if not np.isfinite(values).all():
             continue
         means = {f"mean_{kind}": float(values[label == number].mean()) for number, kind in enumerate(classes)}
         spread = np.sqrt(np.mean([values[label == number].var() for number in range(len(classes))]))
-        whole = rank_correlation(values, logit)
-        within = rank_correlation(ranks_within(values, label), ranks_within(logit, label))
+        whole = rank_correlation(values, logit, count)
+        within = rank_correlation(ranks_within(values, label), ranks_within(logit, label), count)
         rows.append(
             {
                 "descriptor": name,
@@ -67,26 +68,32 @@ def correlations(
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
-def rank_correlation(x: np.ndarray, y: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+def rank_correlation(x: np.ndarray, y: np.ndarray, count: int, level: float = 0.95) -> tuple[float, float, float]:
     """Spearman's rank correlation with its interval, by Fisher's transformation.
 
     There is no interval, NaN, for fewer than four numbers, or where ranks agree in full; and no correlation of numbers
     that are all the same.
 
+    Args:
+        x: (n,) numbers.
+        y: (n,) others.
+        count: how many of them are independent.
+        level: nominal coverage.
+
     Source: D. G. Bonett and T. A. Wright, Psychometrika 65, 23 (2000), for the standard error.
 
-    >>> r, low, high = rank_correlation(np.arange(20.0) ** 3, np.arange(20.0) // 2)
+    >>> r, low, high = rank_correlation(np.arange(20.0) ** 3, np.arange(20.0) // 2, 20)
     >>> low > 0.95, high < 1.0
     (True, True)
-    >>> rank_correlation(np.ones(5), np.arange(5.0))
+    >>> rank_correlation(np.ones(5), np.arange(5.0), 5)
     (nan, nan, nan)
     """
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), float("nan"), float("nan")
     r = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
-    if len(x) < 4 or not abs(r) < 1 - 1e-12:
+    if count < 4 or not abs(r) < 1 - 1e-12:
         return r, float("nan"), float("nan")
-    half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt((1 + r**2 / 2) / (len(x) - 3))
+    half = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt((1 + r**2 / 2) / (count - 3))
     z = np.arctanh(r)
     return r, float(np.tanh(z - half)), float(np.tanh(z + half))
 
@@ -101,7 +108,7 @@ def ranks_within(values: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def energy_bins(
-    energy: np.ndarray, correct: np.ndarray, label: np.ndarray, *, width: float, fewest: int = 5
+    energy: np.ndarray, correct: np.ndarray, label: np.ndarray, unit: np.ndarray, *, width: float, fewest: int = 5
 ) -> dict[str, list]:
     """Accuracy in narrow bins of E_IS: what is told apart there, the energy does not tell.
 
@@ -109,6 +116,7 @@ def energy_bins(
         energy: (C,) E_IS per particle [eps_AA].
         correct: (C,) bool.
         label: (C,).
+        unit: (C,) the same for configurations that are not independent, which count as one trial.
         width: of a bin [eps_AA].
         fewest: configurations of each class that a bin must have.
 
@@ -123,14 +131,15 @@ def energy_bins(
         counts = np.bincount(label[own], minlength=label.max() + 1)
         if counts.min() < fewest:
             continue
-        interval = wilson_interval(int(correct[own].sum()), int(own.sum()))
+        accuracy, trials = float(correct[own].mean()), len(np.unique(unit[own]))
+        interval = wilson_interval(accuracy * trials, trials)
         rows.append(
             {
                 "energy_from": bin_number * width,
                 "energy_to": (bin_number + 1) * width,
                 "configurations": int(own.sum()),
                 "of_last_class": int(counts[-1]),
-                "accuracy": float(correct[own].mean()),
+                "accuracy": accuracy,
                 "accuracy_low": interval.low,
                 "accuracy_high": interval.high,
                 "majority": float(counts.max() / own.sum()),

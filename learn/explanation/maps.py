@@ -23,7 +23,7 @@ from vitrify.md.model import SPECIES_NAMES
 from vitrify.md.store.frames import Configuration
 
 EXAMINED = 16
-"""Configurations of each class whose particles are looked at one by one."""
+"""Replicas of each class of which a configuration is looked at particle by particle."""
 
 SIGNED = ("contribution", "attribution")
 """Numbers of a particle whose sign speaks for a class."""
@@ -116,7 +116,8 @@ def show_groups(model: Model, scored: Scored, found: Results) -> None:
     """Which particles speak for a class."""
     if not hasattr(model.classifier.module(), "particle_numbers"):
         return
-    rows = np.concatenate([np.flatnonzero(scored.label == number)[:EXAMINED] for number in range(len(scored.classes))])
+    first = np.sort(np.unique(scored.unit, return_index=True)[1])  # one of each replica: the others are no news
+    rows = np.concatenate([first[scored.label[first] == number][:EXAMINED] for number in range(len(scored.classes))])
     particles = Particles.of(model.classifier, scored.configurations.select(rows), scored.label[rows])
     table, first, last = grouped(particles, scored.classes), scored.classes[0], scored.classes[-1]
     if not table:

@@ -46,30 +46,34 @@ def ask_artificial(model: Model, scored: Scored, engine: Engine, found: Results,
             logits = model.classifier.logits(model.classifier.architecture.encode(shown), np.arange(len(shown)))
             logit = logits[:, -1] - logits[:, 0]
             table = descriptor_table(shown)
-            rows.append({"motif": motif, "state": state} | _asked(logit, shown.inherent_energy, table, scored))
+            asked = _asked(logit, shown.inherent_energy, table, np.arange(len(shown)), scored)
+            rows.append({"motif": motif, "state": state} | asked)
     for number, name in enumerate(scored.classes):
         own = scored.label == number
         table = {column: values[own] for column, values in scored.descriptors.items()}
         energy = scored.configurations.inherent_energy[own]
-        rows.append(
-            {"motif": f"({name})", "state": "of the dataset"} | _asked(scored.logit[own], energy, table, scored)
-        )
+        asked = _asked(scored.logit[own], energy, table, scored.unit[own], scored)
+        rows.append({"motif": f"({name})", "state": "of the dataset"} | asked)
     found.add_table(
         "artificial.csv",
         rows_to_columns(rows),
         f"Artificial configurations, and the logit of {scored.classes[-1]} the model gives them (mean and standard "
-        "error), beside those of the dataset: pentagons and triangles of A around B, and particles at random, as built "
-        "(with overlaps that no liquid has) and quenched. b_in_rings_of_five is the fraction of B in a closed ring of "
-        "five, b_around_b the mean number of bonded B around a B. Energies per particle, truncated and not shifted "
-        "[eps_AA]. Logits of configurations whose energies are far from the dataset's are extrapolations.",
+        "error over replicas), beside those of the dataset: pentagons and triangles of A around B, and particles at "
+        "random, as built (with overlaps that no liquid has) and quenched. b_in_rings_of_five is the fraction of B in "
+        "a closed ring of five, b_around_b the mean number of bonded B around a B. Energies per particle, "
+        "truncated and not shifted [eps_AA]. Logits of configurations whose energies are far from the dataset's are "
+        "extrapolations.",
     )
 
 
-def _asked(logit: np.ndarray, energy: np.ndarray, table: dict[str, np.ndarray], scored: Scored) -> dict[str, float]:
+def _asked(
+    logit: np.ndarray, energy: np.ndarray, table: dict[str, np.ndarray], unit: np.ndarray, scored: Scored
+) -> dict[str, float]:
+    independent = np.array([logit[unit == one].mean() for one in np.unique(unit)])
     return {
         "configurations": len(logit),
         "logit": float(logit.mean()),
-        "logit_error": float(standard_error(logit)),
+        "logit_error": float(standard_error(independent)),
         f"called_{scored.classes[-1]}": float((logit > 0).mean()),
         "energy": float(np.mean(energy)),
         "b_in_rings_of_five": float(np.mean(table["ring5_B"])),

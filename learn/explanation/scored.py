@@ -32,10 +32,19 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """The test configurations of a dataset, and what a model says of them."""
+    """The configurations of a dataset that a model has not seen, and what it says of them.
+
+    Attributes:
+        configurations: C of them.
+        label: (C,).
+        unit: (C,) number of the origin and class of each: those of one are not independent.
+        classes: their names.
+        logits: (C, classes).
+    """
 
     configurations: Configurations
     label: np.ndarray
+    unit: np.ndarray
     classes: tuple[str, ...]
     logits: np.ndarray
 
@@ -54,7 +63,7 @@ def score(model: Model, dataset: Dataset) -> Scored:
     """Score the configurations of origins that the model was neither trained nor chosen on.
 
     Raises:
-        ValueError: for other classes than the model's, or when nothing is left.
+        ValueError: for other classes or another density than the model's, or when nothing is left.
     """
     if dataset.classes != model.classifier.classes:
         raise ValueError(
@@ -65,5 +74,11 @@ def score(model: Model, dataset: Dataset) -> Scored:
     if not len(rows):
         raise ValueError(f"{dataset.name}: the model has seen every configuration of it, expected some it has not")
     configurations = dataset.configurations.select(rows)
-    logits = model.classifier.logits(model.classifier.architecture.encode(configurations), np.arange(len(rows)))
-    return Scored(configurations=configurations, label=dataset.label[rows], classes=dataset.classes, logits=logits)
+    try:
+        logits = model.classifier.judged(configurations)
+    except ValueError as error:
+        raise ValueError(f"{model.name} on {dataset.name}: {error}") from error
+    label = dataset.label[rows]
+    _, origin = np.unique(dataset.origin[rows], return_inverse=True)
+    _, unit = np.unique(len(dataset.classes) * origin + label, return_inverse=True)
+    return Scored(configurations=configurations, label=label, unit=unit, classes=dataset.classes, logits=logits)

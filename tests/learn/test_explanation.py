@@ -47,13 +47,13 @@ def test_rank_correlation_is_spearman_and_its_interval_covers():
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((2, 50))
     y += x
-    r, low, high = rank_correlation(x, y)
+    r, low, high = rank_correlation(x, y, 50)
     assert r == pytest.approx(spearmanr(x, y)[0], abs=1e-12)
     assert low < r < high
     # Independent numbers: 0 lies in 95 % of the intervals, 190 of 200 with a standard error of 3.1.
     covered = 0
     for _ in range(200):
-        _, low, high = rank_correlation(*rng.standard_normal((2, 30)))
+        _, low, high = rank_correlation(*rng.standard_normal((2, 30)), 30)
         covered += low <= 0 <= high
     assert abs(covered - 190) < 5 * 3.1
 
@@ -63,7 +63,7 @@ def test_within_a_class_a_descriptor_that_only_tells_the_classes_apart_says_noth
     label = np.repeat([0, 1], 200)
     logit = rng.standard_normal(400) + 4 * label
     columns = {"class_only": rng.standard_normal(400) + 4 * label, "logit": logit, "constant": np.ones(400)}
-    table = correlations(columns, logit, label, ("liquid", "glass"))
+    table = correlations(columns, logit, label, ("liquid", "glass"), np.arange(400))
     assert table["descriptor"] == ["logit", "class_only", "constant"]
     assert np.isnan(table["correlation"][2])
     assert table["mean_glass"][2] == 1
@@ -76,11 +76,30 @@ def test_within_a_class_a_descriptor_that_only_tells_the_classes_apart_says_noth
 def test_bins_of_energy_need_both_classes():
     energy = np.concatenate([np.full(10, -3.8675), np.full(8, -3.8625)])
     label = np.array([0, 1] * 5 + [0] * 8)
-    table = energy_bins(energy, np.arange(18) < 8, label, width=0.005)
+    table = energy_bins(energy, np.arange(18) < 8, label, np.arange(18), width=0.005)
     assert table["configurations"] == [10]
     assert table["accuracy"] == [0.8]
     assert table["majority"] == [0.5]
     assert table["energy_from"][0] == pytest.approx(-3.870)
+
+
+def test_more_frames_of_the_same_replicas_make_no_interval_narrower():
+    rng = np.random.default_rng(9)
+    label, unit = np.repeat([0, 1], 10), np.arange(20)
+    logit, correct = rng.standard_normal(20), rng.random(20) < 0.7
+    once, often = (slice(None), np.repeat(unit, 10))
+    columns = {"number": logit + rng.standard_normal(20)}
+    found = [
+        (
+            correlations({"number": columns["number"][row]}, logit[row], label[row], ("liquid", "glass"), unit[row]),
+            energy_bins(np.full(20, -3.87)[row], correct[row], label[row], unit[row], width=0.005),
+        )
+        for row in (once, often)
+    ]
+    for first, second in zip(*found, strict=True):
+        for name in ("correlation_low", "correlation_high", "within_low", "accuracy_low", "accuracy_high"):
+            if name in first:
+                assert second[name] == pytest.approx(first[name], abs=1e-9)
 
 
 @pytest.mark.parametrize(("motif", "around"), [("five-fold", 5), ("three-fold", 3)])
