@@ -20,7 +20,7 @@ from vitrify.md.protocols.unfinished import Unfinished
 from vitrify.md.store.checkpoint import lock_directory, write_atomically
 from vitrify.pipelines.campaign.campaign import Campaign
 from vitrify.pipelines.campaign.directory import begin, task_directory
-from vitrify.pipelines.campaign.perform import disk_may_be_full, read_progress, share_done
+from vitrify.pipelines.campaign.perform import disk_may_be_full, marked, read_progress, share_done
 from vitrify.pipelines.campaign.plan import duration, weights
 from vitrify.pipelines.campaign.state import State, survey
 from vitrify.pipelines.campaign.tasks import ERROR, LOG, PROGRAM, WAITS, Task, newest, product
@@ -127,7 +127,7 @@ class Runner:
         self.fruitless: dict[str, int] = {}
         self.running: list[Launch] = []
         self.free = list(devices.numbers)
-        self.began, self.at_first, self.looked = time.monotonic(), self.weight(), 0.0
+        self.looked, self.marks = 0.0, marked([], time.monotonic(), self.weight())
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Go through all tasks, until they are done, failed, or wait for one that failed.
@@ -237,6 +237,7 @@ class Runner:
         self.looked = time.monotonic()
         for launch in self.running:
             self.shares[launch.task.name] = share_done(read_progress(task_directory(self.out, launch.task)))
+        self.marks = marked(self.marks, self.looked, self.weight())
         self.report(self.weight(), sum(self.weights.values()))
 
     def weight(self) -> float:
@@ -246,12 +247,13 @@ class Runner:
         )
 
     def so_far(self) -> str:
-        """How much of the campaign is done, and the time left at the speed of this run."""
+        """How much of the campaign is done, and the time left at the speed of the last minutes."""
         done, total = self.weight(), sum(self.weights.values())
-        gained, left = done - self.at_first, total - done
+        since, before = self.marks[0]
+        gained, left = done - before, total - done
         text = f"({len(self.done)} of {len(self.tasks)} tasks"
         if left and gained > 0:
-            text += f", about {duration((time.monotonic() - self.began) * left / gained)} left"
+            text += f", about {duration((time.monotonic() - since) * left / gained)} left"
         return text + ")"
 
 

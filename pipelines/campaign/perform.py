@@ -177,8 +177,7 @@ def signs_of_life(directory: Path) -> Iterator[Callable[[float, float], None]]:
     def progress(done: float, total: float) -> None:
         first = not facts["total"]
         facts["done"], facts["total"] = float(done), float(total)
-        if first or clock() - facts["marks"][-1][0] > RECENT:
-            facts["marks"] = [*facts["marks"][-1:], [clock(), share_done(facts)]]
+        facts["marks"] = marked(facts["marks"], clock(), share_done(facts))
         if first:
             write()
 
@@ -200,6 +199,17 @@ def read_progress(directory: Path) -> dict[str, Any]:
         return json.loads((directory / PROGRESS).read_text())
     except (OSError, ValueError):
         return {}
+
+
+def marked(marks: list[list[float]], now: float, done: float) -> list[list[float]]:
+    """Marks, each a time and how much was done by then, with another where the last is old; the last two are kept.
+
+    >>> marked(marked(marked([], 0.0, 0.1), 200.0, 0.2), 700.0, 0.5)
+    [[0.0, 0.1], [700.0, 0.5]]
+    """
+    if marks and now - marks[-1][0] <= RECENT:
+        return marks
+    return [*marks[-1:], [now, done]]
 
 
 def share_done(facts: Mapping[str, Any]) -> float:

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from vitrify.pipelines.campaign import status
+from vitrify.pipelines.campaign import local, status
 from vitrify.pipelines.campaign.campaign import parse_campaign
 from vitrify.pipelines.campaign.directory import begin
+from vitrify.pipelines.campaign.local import Devices, Runner
 from vitrify.pipelines.campaign.perform import done_lately, read_progress, signs_of_life
 
 TEXT = """
@@ -93,3 +94,12 @@ def test_marks_follow_a_task_and_begin_anew_with_every_launch(tmp_path, monkeypa
             now[0] += wait
             progress(done, 100)
     assert done_lately(read_progress(tmp_path)) == pytest.approx((100.0, 0.2))
+
+
+def test_a_run_says_what_is_left_at_the_speed_of_the_last_minutes(campaign, out, monkeypatch):
+    monkeypatch.setattr(local, "weights", lambda stages: PLANNED)
+    runner = Runner(campaign, out, Devices(kind="cpu", numbers=(0,)))
+    runner.marks = [[1000.0, 50.0], [1500.0, 80.0]]
+    runner.done = {"ramp-0000", "ramp-0001"}
+    monkeypatch.setattr("time.monotonic", lambda: 1600.0)
+    assert runner.so_far() == "(2 of 4 tasks, about 33 min left)"  # 150 planned seconds in 600, 500 are left
