@@ -1,4 +1,4 @@
-"""What a film is: profiles against height, its surface, its bulk, the energy of that bulk, pieces to learn from.
+"""What a film is: profiles against height, its surface, its bulk.
 
 Two-dimensional films roughen, a groove can be 20 sigma deep, and cold films enclose pores: nothing here takes the mean
 height for the surface. Whatever borders a void is surface, and how deep a place lies is its distance from the nearest.

@@ -19,10 +19,11 @@ from vitrify.analysis.films.film_run import FilmRun, film_columns
 from vitrify.analysis.films.structure import film_structure_columns, mean_profile, profile_columns
 from vitrify.analysis.report.tables import ENERGY_CONVENTION
 from vitrify.analysis.results import FILMS, Options, Progress, Results, of_protocols
+from vitrify.analysis.structure.stored import run_labels
 from vitrify.md.store.rundir import RunDirectory
 
 PICTURES = 3
-"""Runs whose films are drawn, and whose profiles share a figure."""
+"""Ensembles whose films are drawn, and whose profiles share a figure."""
 
 
 def results(runs: Sequence[RunDirectory], options: Options, progress: Progress | None = None) -> Results:
@@ -107,21 +108,24 @@ def _cooling(found: Results, cooled: Sequence[FilmRun], options: Options) -> Non
 
 
 def _structure(found: Results, films: Sequence[FilmRun]) -> None:
-    """Profiles against height, descriptors of the bulk, and pictures."""
-    profiles = {one.name: mean_profile(one) for one in films}
+    """Profiles against height, batches of one ensemble together, descriptors of the bulk, and pictures."""
+    labels, batches = run_labels([one.run for one in films]), dict[str, list[FilmRun]]()
+    for one in films:
+        batches.setdefault(labels[one.run.identity], []).append(one)
+    profiles = {name: mean_profile(own) for name, own in batches.items()}
     found.add_figure(
         "film_profile.png",
         profile_figure(dict(list(profiles.items())[:PICTURES])),
         "Density and composition of films against height, up to the local surface; bands are one standard error over "
         "films, the bulk lies between the dashed lines.",
     )
-    for one in films[:PICTURES]:
+    for name, (one, *_) in list(batches.items())[:PICTURES]:
         replica = one.replicas[0]
-        title = f"{one.name}, film {replica}"
+        title = f"{name}, film {replica}"
         found.add_figure(
-            f"film_{one.name}.png",
+            f"film_{name.replace('/', '-')}.png",
             configuration_figure({title: one.end(replica)[0]}, bulk=(one.bulk.low, one.bulk.high)),
-            f"Film {replica} of {one.name} at its inherent structure: A light blue, B orange, substrate grey. Its bulk "
+            f"Film {replica} of {name} at its inherent structure: A light blue, B orange, substrate grey. Its bulk "
             "lies between the lines, away from substrate and surface.",
         )
     found.add_table(
@@ -133,5 +137,6 @@ def _structure(found: Results, films: Sequence[FilmRun]) -> None:
     found.add_table(
         "film_profile.csv",
         profile_columns(profiles),
-        "Density, composition and temperature of films against height; errors are standard errors over films.",
+        "Density, composition and temperature of films against height, batches of one ensemble together; errors are "
+        "standard errors over films.",
     )

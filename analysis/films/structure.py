@@ -22,7 +22,7 @@ LEAST_COVERED = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class MeanProfile:
-    """Density and composition of the films of one run against height, each bin up to the local surface.
+    """Density and composition of films made alike against height, each bin up to the local surface.
 
     A film counts in a bin as long as it fills LEAST_COVERED of it; no film, NaN.
 
@@ -32,7 +32,7 @@ class MeanProfile:
         fraction_a: the same of the fraction of A.
         kt: the same of the kinetic temperature at the end of the growth, before the quench [eps_AA]; NaN where no
             velocities were stored.
-        bulk: lower and upper face of the bulk slab on this axis [sigma_AA].
+        bulk: lower and upper face of the bulk slab on this axis, mean over films [sigma_AA].
     """
 
     height: np.ndarray
@@ -42,22 +42,24 @@ class MeanProfile:
     bulk: tuple[float, float]
 
 
-def mean_profile(one: FilmRun, width: float = 1.0) -> MeanProfile:
-    """The profile of a run of films at their end.
+def mean_profile(batches: Sequence[FilmRun], width: float = 1.0) -> MeanProfile:
+    """The profile of films at their end.
 
     Args:
-        one: a deposition or cooled films.
+        batches: a deposition or cooled films: one run, or the batches of one ensemble.
         width: height of a bin [sigma_AA].
     """
-    floors = [one.end(replica)[1].floor for replica in one.replicas]
-    profiles = [height_profile(one.end(replica)[1], width=width) for replica in one.replicas]
-    moving = [_moving_profile(one, replica, width) for replica in one.replicas]
+    films = [(one, replica) for one in batches for replica in one.replicas]
+    profiles = [height_profile(one.end(replica)[1], width=width) for one, replica in films]
+    moving = [_moving_profile(one, replica, width) for one, replica in films]
     bins = max(len(profile.density) for profile in (*profiles, *moving))
-    floor, bulk = float(np.mean(floors)), one.bulk
+    floors = np.array([one.end(replica)[1].floor for one, replica in films])
+    faces = np.array([(one.bulk.low, one.bulk.high) for one, _ in films])
+    low, high = (faces - floors[:, None]).mean(axis=0)
 
     def over_films(name: str, profiles: Sequence[HeightProfile] = profiles) -> Estimate:
         rows = np.full((len(profiles), bins), np.nan)
-        for row, profile in enumerate(profiles):
+        for row, (profile, (one, _)) in enumerate(zip(profiles, films, strict=True)):
             covered = profile.area >= LEAST_COVERED * width * one.spec.box_length
             rows[row, : len(covered)] = np.where(covered, getattr(profile, name), np.nan)
         return mean_and_error(rows)
@@ -67,7 +69,7 @@ def mean_profile(one: FilmRun, width: float = 1.0) -> MeanProfile:
         density=over_films("density"),
         fraction_a=over_films("fraction_a"),
         kt=over_films("kt", moving),
-        bulk=(bulk.low - floor, bulk.high - floor),
+        bulk=(float(low), float(high)),
     )
 
 

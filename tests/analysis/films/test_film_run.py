@@ -104,11 +104,11 @@ def test_temperature_by_height_is_that_of_the_moving_film(tmp_path):
     velocities = np.zeros_like(still.velocities)
     velocities[..., 1] = np.sqrt(2 * np.where(still.positions[..., 1] > 9.0, 0.3, 0.1))
     run = write_run(tmp_path / "run", spec.to_dict(), {HEIGHT: (0.14, replace(still, velocities=velocities))})
-    profile = mean_profile(FilmRun(run), width=2.0)
+    profile = mean_profile([FilmRun(run)], width=2.0)
     # The last bin is filled to a tenth only: too little to count.
     np.testing.assert_allclose(profile.kt.mean[:-1], np.where(profile.height[:-1] > 8.0, 0.3, 0.1), rtol=1e-6)
     still = write_run(tmp_path / "still", spec.to_dict(), {HEIGHT: (0.14, still)})
-    assert np.isnan(mean_profile(FilmRun(still)).kt.mean).all()
+    assert np.isnan(mean_profile([FilmRun(still)]).kt.mean).all()
 
 
 def test_a_slab_outside_the_film_says_so(tmp_path):

@@ -6,7 +6,9 @@ import pytest
 from vitrify.analysis.analyze import analyze
 from vitrify.analysis.figures import as_png_bytes, profile_figure
 from vitrify.analysis.films.film_run import FilmRun
+from vitrify.analysis.films.results import results
 from vitrify.analysis.films.structure import film_structure_columns, mean_profile, profile_columns
+from vitrify.analysis.results import Options
 from vitrify.md.ensemble import Ensemble
 from vitrify.md.model import SUBSTRATE, A
 from vitrify.md.protocols.films.recipe import DepositionSpec
@@ -16,8 +18,7 @@ COLUMNS_OF_SITES, ROWS = 20, 25
 HEIGHT = np.sqrt(3) / 2  # of a row of the triangular lattice, neighbours 1.0 apart
 
 
-@pytest.fixture
-def run(tmp_path):
+def written(path, **changed):
     """Two films of A on a row of substrate: a triangular lattice; the second one with a tower on its surface."""
     row, column = np.divmod(np.arange(COLUMNS_OF_SITES * ROWS), COLUMNS_OF_SITES)
     crystal = np.stack([column + 0.5 * (row % 2) - COLUMNS_OF_SITES / 2, 1.0 + HEIGHT * row], axis=1)
@@ -33,20 +34,24 @@ def run(tmp_path):
         box=np.tile([COLUMNS_OF_SITES, 60.0], (2, 1)),
         periodic=(True, False),
         seed=1,
-        replica=np.arange(2),
+        replica=np.arange(2) + changed.get("first_replica", 0),
         step=np.zeros(2, dtype=np.int64),
     )
-    spec = DepositionSpec.preset(
-        "reid", seed=1, replicas=2, box_length=float(COLUMNS_OF_SITES), substrate_particles=20, bulk_slab=(6.0, 16.0)
-    )
-    with RunWriter.create(tmp_path / "films", spec.to_dict(), {}) as writer:
+    fields = {"seed": 1, "replicas": 2, "box_length": float(COLUMNS_OF_SITES), "substrate_particles": 20}
+    spec = DepositionSpec.preset("reid", **(fields | {"bulk_slab": (6.0, 16.0)} | changed))
+    with RunWriter.create(path, spec.to_dict(), {}) as writer:
         writer.write_frame(1, 0.14, films, inherent=films)
-        writer.append_rows({"replica": np.arange(2), "frame": np.ones(2, int), "step": np.zeros(2, int)})
+        writer.append_rows({"replica": films.replica, "frame": np.ones(2, int), "step": np.zeros(2, int)})
         return writer.finish()
 
 
+@pytest.fixture
+def run(tmp_path):
+    return written(tmp_path / "films")
+
+
 def test_profile_of_a_crystal_is_flat_and_ends_at_its_surface(run):
-    profile = mean_profile(FilmRun(run), width=4 * HEIGHT)
+    profile = mean_profile([FilmRun(run)], width=4 * HEIGHT)
     inside = (profile.height > 4 * HEIGHT) & (profile.height < 20 * HEIGHT)
     assert profile.density.mean[0] == pytest.approx(0.75 / HEIGHT)  # its first row of four is the substrate's
     np.testing.assert_allclose(profile.density.mean[inside], 1 / HEIGHT)
@@ -56,8 +61,19 @@ def test_profile_of_a_crystal_is_flat_and_ends_at_its_surface(run):
     np.testing.assert_allclose(profile.bulk, [5.0, 15.0])
 
 
+def test_batches_of_one_name_are_all_there(run, tmp_path):
+    """As a campaign leaves them, each in a folder of the stage's name: two batches, and films of another seed."""
+    batch = written(tmp_path / "batch" / "films", first_replica=2)
+    other = written(tmp_path / "other" / "films", seed=2)
+    found = results([run, batch, other], Options())
+    table = {name: np.asarray(column) for name, column in found.tables["film_profile.csv"].columns.items()}
+    films = {name: int(table["films"][table["run"] == name].max()) for name in table["run"].tolist()}
+    assert films == {f"{tmp_path.name}/films": 4, "other/films": 2}
+    assert {f"film_{name.replace('/', '-')}.png" for name in films} < set(found.figures)
+
+
 def test_profile_is_a_table_and_a_figure(run):
-    profile = mean_profile(FilmRun(run))
+    profile = mean_profile([FilmRun(run)])
     columns = profile_columns({"a": profile, "b": profile})
     assert len(set(map(len, columns.values()))) == 1
     assert columns["run"].tolist() == ["a"] * len(profile.height) + ["b"] * len(profile.height)
