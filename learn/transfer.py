@@ -186,6 +186,9 @@ def transfer_each(
 
     Datasets and models stay in ``workplace``, where a transfer that was killed finds them again. The ramp is one
     run, or batches of one ensemble.
+
+    Raises:
+        ValueError: as :func:`transfer_once`, or when the workplace holds data sets of other batches or another seed.
     """
     kts = _stored_kts(runs, positions == "inherent")
     columns, learnt = [], []
@@ -196,6 +199,10 @@ def transfer_each(
         }
         if (place / "data").exists():
             data = open_dataset(place / "data")
+            if data.seed != seed or {source["identity"] for source in data.sources} != {run.identity for run in runs}:
+                raise ValueError(
+                    f"{place / 'data'}: is of other batches or another seed; expected those of this transfer, or none"
+                )
         else:
             data = save_dataset(build_dataset(classes, positions=positions, seed=seed), place / "data")
         model = fit(data, architecture, place / "model", seed=seed, recipe=recipe, resume=True)

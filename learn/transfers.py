@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,15 @@ CAPTIONS = {
 
 
 def write_transfers(found: Sequence[Transfer], out: Path, made_by: Mapping, *, force: bool = False) -> dict[str, list]:
-    """Write what transfers found into a directory; hand back the table of T_g.
+    """Write what transfers found into a directory; hand back the table of T_g. Ramps of one name get a number.
 
     Raises:
         FileExistsError: when there is something at ``out`` and no ``force``.
     """
-    out = Path(out)
+    out, names = Path(out), [one.run for one in found]
+    found = [
+        replace(one, run=f"{one.run} {row}") if names.count(one.run) > 1 else one for row, one in enumerate(found, 1)
+    ]
     with whole_directory(out, "transfer.toml", force=force) as directory:
         points, tg = point_columns(found), tg_columns(found)
         write_table(directory / "transfer.csv", points)

@@ -143,6 +143,8 @@ def test_trained_at_each_temperature_its_models_are_found_again(ramp, tmp_path):
     again = transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", **options)
     np.testing.assert_array_equal(first.liquid, again.liquid)
     assert first.learnt.all()
+    with pytest.raises(ValueError, match="data: is of other batches or another seed"):
+        transfer_each(get_architecture(ENERGY), runs, tmp_path / "models", positions="inherent", seed=2)
 
 
 def test_tables_and_a_figure(model, ramp, tmp_path):
@@ -158,6 +160,7 @@ def test_tables_and_a_figure(model, ramp, tmp_path):
     assert 0.1 < tg["tg"][0] < 1.0
     with pytest.raises(FileExistsError):
         write_transfers(found, tmp_path / "out", {})
+    assert write_transfers([*found, *found], tmp_path / "both", {})["run"] == ["ramp 1", "ramp 2"]
 
 
 def test_runs_that_are_no_ramps_are_refused(model, tmp_path):
