@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,6 +15,13 @@ from vitrify.learn.recipe import Recipe
 
 EDGE = 10
 BOX = 11.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_was_compiled_goes():
+    """JAX keeps every program that it compiles, up to a gigabyte for a file of tests; the next file has its own."""
+    yield
+    jax.clear_caches()
 
 
 def lattice(rng):
