@@ -78,7 +78,7 @@ class Film:
     def surface(self) -> np.ndarray:
         """Local surface: height of the highest film particle of each column, the floor where there is none, (columns,).
 
-        >>> film = Film.of(np.array([[0.1, 0.0], [0.1, 1.0], [0.1, 2.0]]), np.array([SUBSTRATE, A, B]), 3.0)
+        >>> film = Film.of(np.array([[0.1, 0.0], [0.1, 1.0], [0.1, 2.0]]), np.array([SUBSTRATE, A, A]), 3.0)
         >>> film.surface().tolist()
         [2.0, 0.0]
         """
